@@ -1,0 +1,64 @@
+"""Progress of a run on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sim.cli.console import say
+
+Report = Callable[[int, int], None]
+"""Called with the ticks done and the ticks in all."""
+
+
+@contextmanager
+def ticking(label: str, line: str, *, quiet: bool) -> Iterator[Report | None]:
+    """Show the progress of a run.
+
+    Parameters
+    ----------
+    label : str
+        Text before the bar.
+    line : str
+        Line written instead of a bar where stderr is not a terminal.
+    quiet : bool
+        Whether to write nothing at all.
+
+    Yields
+    ------
+    callable or None
+        What the engine is to call with (ticks done, ticks in all).
+    """
+    if quiet:
+        yield None
+    elif not sys.stderr.isatty():
+        say(line)
+        yield None
+    else:
+        with _bar(label) as report:
+            yield report
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("ticks,"),
+        TimeLeft(),
+        TextColumn("left"),
+    )
+    console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(label, total=None)
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield report

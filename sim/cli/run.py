@@ -1,0 +1,145 @@
+"""``liqsim run``: one run of a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.cli.guard import BREACHED, RUN_FAILED
+from sim.cli.options import Json, Quiet, ScenarioFile, pairs, result_folder
+
+if TYPE_CHECKING:
+    from sim.core.expression import Condition
+    from sim.engine import Result
+    from sim.schema import Scenario
+
+SET_EXAMPLE = "path=value, such as shocks.0.return=-0.2"
+
+
+def run(
+    file: ScenarioFile,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Seed instead of the scenario's own.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Replace a value of the scenario; may be repeated."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for results.")] = Path("results"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Check conservation of money and quantity throughout.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    fail_if: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPR",
+            help="Exit with 4 if this holds, such as 'shortfall > 1e6 or generations > 10'.",
+        ),
+    ] = None,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")] = False,
+) -> None:
+    """Run a scenario and write its results to DIR/NAME/RUN-ID."""
+    gate = _gate(fail_if)
+    values = pairs(overrides or (), "--set", SET_EXAMPLE)
+    result_folder(out)
+    scenario = _load(file, values)
+    if gate is not None:
+        _check_names(gate, scenario)
+    result = _simulate(scenario, seed, check=check, quiet=quiet)
+    folder = result.save(out, figures=not no_figures)
+    breached = None if gate is None else _breached(gate, result.summary, folder)
+    _print(result.summary, folder, fail_if, breached, as_json=as_json)
+    if breached:
+        raise typer.Exit(BREACHED)
+
+
+def _gate(text: str | None) -> Condition | None:
+    if text is None:
+        return None
+    from sim.core.expression import parse_condition
+    from sim.core.lexer import ExpressionError
+
+    try:
+        return parse_condition(text)
+    except ExpressionError as error:
+        raise typer.BadParameter(str(error), param_hint="--fail-if") from None
+
+
+def _load(file: str, values: dict[str, str]) -> Scenario:
+    from sim.cli.bundled import find
+    from sim.schema import load
+
+    return load(find(file), values)
+
+
+def _check_names(gate: Condition, scenario: Scenario) -> None:
+    """Refuse a gate that names a market or venue the scenario does not have."""
+    from sim.core.figures import unknown_name
+
+    tables: dict[str, dict[str, Any]] = {
+        "markets": dict.fromkeys(market.id for market in scenario.markets),
+        "venues": dict.fromkeys(scenario.venues),
+    }
+    for path in gate.names:
+        known = tables.get(path[0])
+        if known is not None and len(path) > 1 and path[1] not in known:
+            message = unknown_name(path[:1], path[1], known)
+            raise typer.BadParameter(message, param_hint="--fail-if")
+
+
+def _simulate(scenario: Scenario, seed: int | None, *, check: bool, quiet: bool) -> Result:
+    from sim.cli.progress import ticking
+    from sim.engine import run as run_scenario
+
+    used = scenario.seed if seed is None else seed
+    ticks = round(scenario.clock.horizon / scenario.clock.tick)
+    line = f"running {scenario.name}: {ticks:,} ticks, seed {used}"
+    with ticking(scenario.name, line, quiet=quiet) as progress:
+        return run_scenario(scenario, seed=seed, check=check, progress=progress)
+
+
+def _breached(gate: Condition, summary: dict[str, Any], folder: Path) -> bool:
+    from sim.cli.console import say
+    from sim.core.figures import NotFiniteError, UnknownNameError
+
+    try:
+        gate.check_names(summary)
+        return gate.holds(summary)
+    except UnknownNameError as error:
+        say(f"results: {folder}")
+        raise typer.BadParameter(str(error), param_hint="--fail-if") from None
+    except NotFiniteError as error:
+        say(f"results: {folder}")
+        say(f"error: --fail-if has no answer: {error}")
+        raise typer.Exit(RUN_FAILED) from None
+
+
+def _print(
+    summary: dict[str, Any],
+    folder: Path,
+    fail_if: str | None,
+    breached: bool | None,
+    *,
+    as_json: bool,
+) -> None:
+    from sim.cli.console import emit, emit_json, say
+    from sim.cli.summary import emit_summary
+
+    figures = sorted(str(path) for path in (folder / "figures").glob("*.*"))
+    if as_json:
+        extra = {"folder": str(folder), "figures": figures}
+        gate = {} if fail_if is None else {"fail_if": {"expression": fail_if, "breached": breached}}
+        emit_json({**summary, **extra, **gate})
+    else:
+        emit_summary(summary)
+        emit(f"results: {folder}\n")
+        for figure in figures:
+            emit(f"figure:  {figure}\n")
+    if breached:
+        say(f"--fail-if breached: {fail_if}")

@@ -1,0 +1,69 @@
+"""``liqsim validate``: check scenario files without running them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.cli.guard import INVALID, count, one_line
+from sim.cli.options import Json
+
+if TYPE_CHECKING:
+    from sim.schema import Scenario
+
+
+def validate(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="Scenario files or bundled names.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Check scenario files and their books; run nothing."""
+    from sim.cli.console import emit, emit_json, say
+
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        row = _examine(file)
+        rows.append(row)
+        if not as_json and row["ok"]:
+            counts = (count(row[noun], noun[:-1]) for noun in COUNTED)
+            emit(f"{file}: ok ({', '.join(counts)})\n")
+        for problem in row["problems"]:
+            say(problem)
+    if as_json:
+        emit_json({"ok": all(row["ok"] for row in rows), "files": rows})
+    problems = sum(len(row["problems"]) for row in rows)
+    if problems:
+        say(count(problems, "problem"))
+        raise typer.Exit(INVALID)
+
+
+COUNTED = ("venues", "markets", "accounts", "ticks")
+"""What an ``ok`` line counts."""
+
+
+def _examine(file: str) -> dict[str, Any]:
+    """Return whether a file is usable, its counts or its problems."""
+    from sim.cli.bundled import find
+    from sim.core.errors import ScenarioError, SimError
+    from sim.schema import load
+
+    try:
+        scenario = load(find(file))
+        counts = _counts(scenario)
+    except ScenarioError as error:
+        problems = [one_line(str(problem)) for problem in error.problems]
+        return {"file": file, "ok": False, "problems": problems}
+    except SimError as error:  # a scenario whose accounts cannot be drawn
+        return {"file": file, "ok": False, "problems": [f"{file}: {one_line(str(error))}"]}
+    return {"file": file, "ok": True, "problems": [], **counts}
+
+
+def _counts(scenario: Scenario) -> dict[str, int]:
+    """Build everything a run starts from, with every file it reads, and count what there is."""
+    from sim.engine.build import build_world
+
+    world = build_world(scenario, scenario.seed)
+    sizes = {"venues": len(scenario.venues), "markets": len(scenario.markets)}
+    return {**sizes, "accounts": world.accounts, "ticks": world.clock.ticks}

@@ -1,0 +1,188 @@
+"""The markets: their prices, and how orders, shocks, couplings and time move them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.engine.causes import CauseBook, split_log_move
+from sim.models.impact import ImpactModel, build_impact
+
+if TYPE_CHECKING:
+    from sim.schema import Scenario
+
+DEPTH_BAND = 0.01
+"""Fall at which the recorded depth is measured (1 %, the band venues usually publish)."""
+
+Flow = dict[int, dict[str, float]]
+"""Signed contracts by market and cause; the sum over causes is the market's net order."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFills:
+    """How a batch of netted orders was filled.
+
+    ``average[m]`` is the price at which every order of market m filled [quote/base];
+    ``move[m]`` the market's own price change; both only where ``filled[m]``.
+    """
+
+    average: FloatArray
+    move: FloatArray
+    filled: BoolArray
+
+
+class MarketBoard:
+    """State of every market (M) of a scenario.
+
+    Attributes
+    ----------
+    last, anchor, mark, index : (M,) float64 [quote/base]
+        Last price; price without the flow that the book remembers; price that margin uses;
+        reference over venues.
+    liquidity : (M,) float64 [1]
+        Depth factor now, 1 = untouched.
+    up : (V,) bool
+        Whether a venue is in operation.
+    """
+
+    def __init__(self, scenario: Scenario, multiplier: FloatArray, venue: IntArray) -> None:
+        markets = scenario.markets
+        self.venue_names = list(scenario.venues)
+        self.ids = [f"{m.venue}/{m.symbol}" for m in markets]
+        self.venue = venue
+        self.multiplier = multiplier
+        assets = list(scenario.assets)
+        self.base = np.array([assets.index(m.base) for m in markets])
+        self.quote = np.array([assets.index(m.quote) for m in markets])
+        self.initial = np.array([scenario.market_price(m) for m in markets], dtype=np.float64)
+        self.last = self.initial.copy()
+        self.anchor = self.initial.copy()
+        self.mark = self.initial.copy()
+        self.index = self.initial.copy()
+        self.liquidity = np.ones(len(markets))
+        self.up = np.ones(len(scenario.venues), dtype=bool)
+        self.floor = scenario.engine.price_floor * self.initial
+        self.impact: list[ImpactModel] = [
+            build_impact(
+                market.impact,
+                initial_price=float(self.initial[k]),
+                daily_volatility=scenario.daily_volatility(market.base),
+                multiplier=float(multiplier[k]),
+            )
+            for k, market in enumerate(markets)
+        ]
+        self.fillable = np.array([market.impact.kind != "illiquid" for market in markets])
+        self.causes = CauseBook(len(markets))
+        self.floor_hits = 0
+        self._pending = np.zeros(len(markets))
+
+    @property
+    def tradable(self) -> BoolArray:
+        """Markets (M,) that can fill an order now: venue up and a book that is not empty."""
+        return np.asarray(self.fillable & (self.liquidity > 0.0) & self.up[self.venue])
+
+    def exogenous_price(self) -> FloatArray:
+        """Return the initial prices (M,) [quote/base] moved by exogenous returns alone."""
+        return np.asarray(self.initial * np.exp(self.causes.log_move_of("exogenous")))
+
+    def depth(self, market: int) -> float:
+        """Return the notional [quote] of a sell that lowers an undisplaced book by 1 %."""
+        if not self.fillable[market]:
+            return 0.0
+        return self.impact[market].notional_to_move(
+            float(self.last[market]),
+            band=DEPTH_BAND,
+            multiplier=float(self.multiplier[market]),
+            liquidity=float(self.liquidity[market]),
+        )
+
+    def move(self, market: int, moves: dict[str, float], generation: int) -> None:
+        """Move a last price by the sum of `moves` [quote/base] by cause, and book them.
+
+        A price cannot be pushed below the market's floor; the moves are then cut alike.
+        """
+        before = float(self.last[market])
+        after = before + math.fsum(moves.values())
+        floor = min(float(self.floor[market]), before)
+        parts = list(moves.values())
+        if after < floor:
+            self.floor_hits += 1
+            cut = (floor - before) / (after - before)
+            parts, after = [part * cut for part in parts], floor
+        self.last[market] = after
+        for cause, part, share in zip(
+            moves, parts, split_log_move(before, after, parts), strict=True
+        ):
+            self.causes.book(cause, market, share, part, generation)
+
+    def shock(self, log_returns: FloatArray) -> None:
+        """Apply exogenous log-returns (M,); a venue that is down catches up when it returns."""
+        returns = log_returns + self._pending
+        up = self.up[self.venue]
+        self._pending = np.where(up, 0.0, returns)
+        returns = np.where(up, returns, 0.0)
+        if not returns.any():
+            return
+        growth = np.exp(returns)
+        before = self.last
+        self.last = before * growth
+        self.anchor = self.anchor * growth
+        self.causes.book_all("exogenous", np.log(self.last / before), self.last - before)
+
+    def relax(self, seconds: float) -> None:
+        """Let displaced books recover for a while."""
+        for m, impact in enumerate(self.impact):
+            if impact.resilience_half_life is None or self.last[m] == self.anchor[m]:
+                continue
+            if not self.up[self.venue[m]]:
+                continue
+            before = float(self.last[m])
+            price, anchor = impact.relax(
+                before, float(self.anchor[m]), impact.decay_factor(seconds)
+            )
+            self.anchor[m] = anchor
+            if price != before:
+                self.move(m, {"reversion": price - before}, 0)
+
+    def execute(self, flow: Flow, generation: int, move: bool = True) -> BatchFills:
+        """Fill netted orders, each market along its own impact.
+
+        Parameters
+        ----------
+        flow : dict
+            Contracts by market and cause; all orders of a market share one average price.
+        generation : int
+        move : bool
+            False asks what would happen and changes nothing.
+        """
+        size = len(self.ids)
+        fills = BatchFills(self.last.copy(), np.zeros(size), np.zeros(size, dtype=bool))
+        tradable = self.tradable
+        for m, parts in flow.items():
+            if not tradable[m]:
+                continue
+            fills.filled[m] = True
+            net = math.fsum(parts.values())
+            if net == 0.0:
+                continue
+            before = float(self.last[m])
+            fill = self.impact[m].execute(
+                before,
+                float(self.anchor[m]),
+                net,
+                float(self.liquidity[m]),
+                float(self.floor[m]),
+            )
+            fills.average[m] = fill.average_price
+            fills.move[m] = fill.price_after - before
+            if move:
+                self.floor_hits += int(fill.floored)
+                if fills.move[m] != 0.0:
+                    total = float(fills.move[m])
+                    self.move(m, {c: total * (q / net) for c, q in parts.items()}, generation)
+        return fills
+

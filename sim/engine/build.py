@@ -1,0 +1,301 @@
+"""From what a user wrote to a world that can run: the only bridge between config and state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.core.arrays import FloatArray, IntArray
+from sim.core.clock import TickClock
+from sim.core.errors import Problem, ScenarioError
+from sim.core.streams import Streams
+from sim.engine.board import MarketBoard
+from sim.engine.coupling import CouplingGroup, coupled_markets
+from sim.engine.draft import AccountsDraft
+from sim.engine.events import EventLog
+from sim.engine.handwritten import draft_trader
+from sim.engine.population import draft_book, draw_cohort, scale_to_open_interest
+from sim.engine.world import NOT_LABELLED, Flows, World
+from sim.kernels.margin import MarginOutputs
+from sim.ledger import Ledger, RowPlan
+from sim.models.margin import MarginTables
+from sim.models.shock import build_exogenous
+from sim.schema import load_book
+
+if TYPE_CHECKING:
+    from sim.agents import TraderPlan
+    from sim.schema import Scenario
+
+
+def draw_population(
+    scenario: Scenario, tables: MarginTables, streams: Streams, plans: Sequence[TraderPlan] = ()
+) -> list[AccountsDraft]:
+    """Return the accounts of every cohort, book and hand-written trader, in that order."""
+    drafts = []
+    for source in scenario.traders:
+        if hasattr(source, "book"):
+            drafts.append(draft_book(load_book(source, scenario), source, scenario))
+        else:
+            drafts.append(draw_cohort(source, scenario, tables, streams))
+    drafts = scale_to_open_interest(drafts, scenario, tables)
+    drafts += [draft_trader(plan, scenario) for plan in plans]
+    _require_unique_ids(drafts, scenario)
+    return drafts
+
+
+def _require_unique_ids(drafts: list[AccountsDraft], scenario: Scenario) -> None:
+    names = [draft.name for draft in drafts]
+    for name in {n for n in names if names.count(n) > 1}:
+        raise ScenarioError(
+            Problem(
+                scenario.source.file, None, None, "traders", f"two groups named '{name}'",
+                "a name of its own for every cohort, book and trader",
+            )
+        )
+
+
+def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ()) -> World:
+    """Build the state of a run.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int
+        Root seed of this run.
+    plans : sequence of TraderPlan
+        Hand-written traders.
+
+    Raises
+    ------
+    ScenarioError
+        A book cannot be used, or the parts of the scenario do not fit together.
+    """
+    clock = TickClock(scenario.clock.tick, round(scenario.clock.horizon / scenario.clock.tick))
+    streams = Streams(seed)
+    tables = MarginTables.from_scenario(scenario)
+    drafts = draw_population(scenario, tables, streams, plans)
+    venues = list(scenario.venues)
+    venue = np.array([venues.index(m.venue) for m in scenario.markets], dtype=np.int64)
+    multiplier = np.array([m.multiplier for m in scenario.markets], dtype=np.float64)
+    board = MarketBoard(scenario, multiplier, venue)
+    columns = _balance_columns(scenario, drafts)
+    layout = _Layout(scenario, drafts, columns, board)
+    ledger = layout.ledger()
+    accounts, size = layout.plan.accounts, len(venues)
+    prices = np.array([asset.price for asset in scenario.assets.values()], dtype=np.float64)
+    world = World(
+        scenario=scenario,
+        clock=clock,
+        plan=layout.plan,
+        ledger=ledger,
+        board=board,
+        tables=tables,
+        exogenous=build_exogenous(scenario, clock, streams),
+        drafts=drafts,
+        draft_offset=layout.offset,
+        clearer=layout.clearer,
+        cohort=layout.cohort,
+        trader=layout.trader,
+        trader_rows=layout.trader_rows,
+        wallet_row=layout.wallet_row,
+        columns=columns,
+        asset_price=prices.copy(),
+        free_price=prices.copy(),
+        haircut=_haircuts(scenario, columns),
+        settlement=_settlement(scenario, columns),
+        rules=[v.liquidation for v in scenario.venues.values()],
+        events=EventLog(),
+        out=MarginOutputs.empty(accounts),
+        required=np.ones(accounts),
+        deadline=np.full(accounts, -1, dtype=np.int32),
+        label=np.full(accounts, NOT_LABELLED, dtype=np.int32),
+        step=np.zeros(accounts, dtype=np.int16),
+        liquidated=np.zeros(accounts, dtype=bool),
+        closed=np.zeros(accounts, dtype=bool),
+        wave=np.full(len(venue), NOT_LABELLED, dtype=np.int64),
+        wave_until=np.full(len(venue), -1, dtype=np.int64),
+        batch_due=np.full(size, -1, dtype=np.int64),
+        flows=Flows.zero(size),
+        totals=Flows.zero(size),
+    )
+    _endow(world, layout)
+    world.revalue(np.arange(accounts))
+    return world
+
+
+def coupling_groups(world: World) -> list[CouplingGroup]:
+    """Return the couplings of a scenario with the arbitrageurs' position slots."""
+    groups = []
+    row = world.plan.first_arbitrage
+    for coupling in world.scenario.coupling:
+        if coupling.kind == "none":
+            continue
+        markets = np.array(coupled_markets(world.scenario, coupling), dtype=np.int64)
+        if coupling.kind == "cross_impact":
+            empty = np.empty(0, dtype=np.int64)
+            groups.append(CouplingGroup("cross_impact", markets, empty, phi=coupling.phi))
+            continue
+        slots = world.ledger.position_start[row : row + len(markets)]
+        row += len(markets)
+        groups.append(
+            CouplingGroup(
+                "arbitrage",
+                markets,
+                slots,
+                kappa=coupling.kappa,
+                time_constant=coupling.time_constant,
+            )
+        )
+    return groups
+
+
+def _balance_columns(scenario: Scenario, drafts: list[AccountsDraft]) -> IntArray:
+    """Return the assets in which somebody holds or settles money, in the scenario's order."""
+    assets = list(scenario.assets)
+    used = {assets.index(m.quote) for m in scenario.markets}
+    for draft in drafts:
+        used |= set(draft.balance_assets)
+    return np.array(sorted(used), dtype=np.int64)
+
+
+def _haircuts(scenario: Scenario, columns: IntArray) -> FloatArray:
+    names = [list(scenario.assets)[k] for k in columns]
+    return np.array(
+        [
+            [venue.collateral.get(name, scenario.assets[name].haircut) for name in names]
+            for venue in scenario.venues.values()
+        ]
+    )
+
+
+def _settlement(scenario: Scenario, columns: IntArray) -> IntArray:
+    """Return the column in which each clearer settles: the quote of its first market."""
+    assets = list(scenario.assets)
+    first = [m.quote for m in scenario.markets][0]
+    quotes = [
+        next((m.quote for m in scenario.markets if m.venue == name), first)
+        for name in scenario.venues
+    ]
+    return np.array([int(np.flatnonzero(columns == assets.index(q))[0]) for q in quotes])
+
+
+class _Layout:
+    """Rows and positions of everybody, in ledger order."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        drafts: list[AccountsDraft],
+        columns: IntArray,
+        board: MarketBoard,
+    ) -> None:
+        self.drafts, self.columns, self.board = drafts, columns, board
+        self.quote_assets = board.quote
+        coupled = [
+            coupled_markets(scenario, c) for c in scenario.coupling if c.kind == "arbitrage"
+        ]
+        self.arbitrage_markets = [m for group in coupled for m in group]
+        self.offset = np.concatenate([[0], np.cumsum([d.accounts for d in drafts])]).astype(int)
+        traders = np.concatenate([[0], np.cumsum([d.traders for d in drafts])]).astype(int)
+        self.clearer = _join([d.clearer for d in drafts], np.int16)
+        self.cohort = np.repeat(
+            np.arange(len(drafts), dtype=np.int16), [d.accounts for d in drafts]
+        )
+        self.trader = _join(
+            [d.trader + t for d, t in zip(drafts, traders, strict=False)], np.int32
+        )
+        counts = np.bincount(self.trader, minlength=int(traders[-1]))
+        self.trader_rows = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self.wallets = self._wallets(int(traders[-1]))
+        with_wallet = (self.wallets > 0.0).any(axis=1)
+        self.plan = RowPlan(
+            accounts=int(self.offset[-1]),
+            wallets=int(with_wallet.sum()),
+            arbitrage=len(self.arbitrage_markets),
+            markets=len(scenario.markets),
+            venues=len(scenario.venues),
+        )
+        number = np.cumsum(with_wallet) - 1 + self.plan.first_wallet
+        self.wallet_row = np.where(with_wallet, number, -1).astype(np.int64)
+        self.wallets = self.wallets[with_wallet]
+
+    def _column(self, draft: AccountsDraft) -> list[int]:
+        return [int(np.flatnonzero(self.columns == a)[0]) for a in draft.balance_assets]
+
+    def _wallets(self, traders: int) -> FloatArray:
+        wallets = np.zeros((traders, len(self.columns)))
+        first = 0
+        for draft in self.drafts:
+            wallets[first : first + draft.traders, self._column(draft)] = draft.wallet
+            first += draft.traders
+        return wallets
+
+    def ledger(self) -> Ledger:
+        """Return the ledger with all positions and no money yet."""
+        plan, markets = self.plan, self.plan.markets
+        own = [np.diff(d.position_start) for d in self.drafts]
+        counts = np.zeros(plan.total, dtype=np.int64)
+        counts[: plan.accounts] = _join(own, np.int64)
+        counts[plan.first_arbitrage : plan.first_clearing] = 1
+        counts[plan.first_outside : plan.first_fund] = 1
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        market = np.concatenate(
+            [
+                _join([d.position_market for d in self.drafts], np.int16),
+                np.array(self.arbitrage_markets, dtype=np.int16),
+                np.arange(markets, dtype=np.int16),
+            ]
+        )
+        held = _join([d.quantity for d in self.drafts], np.float64)
+        entry = _join([d.entry_price for d in self.drafts], np.float64)
+        others = np.zeros(plan.arbitrage)
+        traders_market = market[: len(held)]
+        outside = -np.bincount(traders_market, held, markets) if len(held) else np.zeros(markets)
+        outside_entry = np.where(outside != 0.0, self.board.initial, 0.0)
+        return Ledger(
+            plan=plan,
+            balance=np.zeros((plan.total, len(self.columns))),
+            position_start=start,
+            position_row=np.repeat(np.arange(plan.total, dtype=np.int32), counts),
+            market=market,
+            quantity=np.concatenate([held, others, outside]),
+            entry_price=np.concatenate([np.where(held != 0.0, entry, 0.0), others, outside_entry]),
+            multiplier=self.board.multiplier,
+            quote_column=np.array(
+                [int(np.flatnonzero(self.columns == q)[0]) for q in self.quote_assets]
+            ),
+            outside_position=start[plan.first_outside : plan.first_fund].copy(),
+        )
+
+
+def _join(parts: list[Any], kind: Any) -> Any:
+    return np.concatenate([np.empty(0, dtype=kind), *(np.asarray(p, dtype=kind) for p in parts)])
+
+
+def _endow(world: World, layout: _Layout) -> None:
+    """Bring the opening money in from the world: deposits, wallets, funds, clearing rows."""
+    ledger, plan, scenario = world.ledger, world.plan, world.scenario
+    opening = np.zeros_like(ledger.balance)
+    for k, draft in enumerate(world.drafts):
+        first = int(world.draft_offset[k])
+        block = opening[first : first + draft.accounts]
+        block[:, layout._column(draft)] = draft.balance
+    opening[plan.first_wallet : plan.first_arbitrage] = layout.wallets
+    cost = ledger.quantity * ledger.entry_price * ledger.multiplier[ledger.market]
+    owed = np.bincount(ledger.market, cost, plan.markets)
+    rows = plan.first_clearing + np.arange(plan.markets)
+    np.subtract.at(opening, (rows, ledger.quote_column), owed)
+    for v, venue in enumerate(scenario.venues.values()):
+        for layer in venue.waterfall:
+            if layer.kind == "insurance_fund":
+                column = int(world.settlement[v])
+                value = layer.size / world.asset_price[world.columns[column]]
+                opening[plan.first_fund + v, column] = value
+    for column in range(len(world.columns)):
+        amount = opening[:, column]
+        pays = np.flatnonzero(amount > 0.0)
+        owes = np.flatnonzero(amount < 0.0)
+        ledger.transfer(plan.world, pays, column, amount[pays], "opening")
+        ledger.transfer(owes, plan.world, column, -amount[owes], "opening")

@@ -1,0 +1,106 @@
+"""Every move of a price, booked to its cause.
+
+In log-price the causes of a market add up to its move exactly; beside it the same moves are
+kept in price, so that a share of the whole fall can be named in the unit in which margin is
+lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+
+from sim.core.arrays import FloatArray
+
+
+class CauseBook:
+    """Moves by market and cause, and the rows not yet written.
+
+    Attributes
+    ----------
+    names : list of str
+        Causes in order of first appearance: ``exogenous``, ``liquidation:<venue>``, ``adl``,
+        ``trade:<behaviour>``, ``arbitrage:<from venue>``, ``reversion``.
+    """
+
+    def __init__(self, markets: int) -> None:
+        self.markets = markets
+        self.names: list[str] = []
+        self._index: dict[str, int] = {}
+        self._log = np.zeros((0, markets))
+        self._price = np.zeros((0, markets))
+        self._cascade: dict[tuple[int, int, int], float] = defaultdict(float)
+        self._calm = np.zeros((0, markets))
+
+    def index(self, cause: str) -> int:
+        """Return the number of a cause, opening it at first sight."""
+        known = self._index.get(cause)
+        if known is not None:
+            return known
+        self._index[cause] = len(self.names)
+        self.names.append(cause)
+        row = np.zeros((1, self.markets))
+        self._log = np.concatenate([self._log, row])
+        self._price = np.concatenate([self._price, row])
+        self._calm = np.concatenate([self._calm, row])
+        return self._index[cause]
+
+    def book(self, cause: str, market: int, log_move: float, move: float, generation: int) -> None:
+        """Book one move: `log_move` [1] and `move` [quote/base] of a market."""
+        k = self.index(cause)
+        self._log[k, market] += log_move
+        self._price[k, market] += move
+        if generation == 0:
+            self._calm[k, market] += log_move
+        else:
+            self._cascade[generation, market, k] += log_move
+
+    def book_all(self, cause: str, log_moves: FloatArray, moves: FloatArray) -> None:
+        """Book a move of every market (M,) outside a cascade."""
+        k = self.index(cause)
+        self._log[k] += log_moves
+        self._price[k] += moves
+        self._calm[k] += log_moves
+
+    def price_move(self, cause: str) -> FloatArray:
+        """Return the total move (M,) [quote/base] booked to a cause so far."""
+        k = self._index.get(cause)
+        return np.zeros(self.markets) if k is None else self._price[k].copy()
+
+    def log_move_of(self, cause: str) -> FloatArray:
+        """Return the total log move (M,) booked to a cause so far."""
+        k = self._index.get(cause)
+        return np.zeros(self.markets) if k is None else self._log[k].copy()
+
+    def log_move(self) -> FloatArray:
+        """Return the total log move (M,) over all causes."""
+        return np.asarray(self._log.sum(axis=0))
+
+    def flush(self) -> list[tuple[int, int, str, float]]:
+        """Return and forget the rows (generation, market, cause, log move) since the last flush."""
+        rows = [
+            (0, int(m), self.names[k], float(self._calm[k, m]))
+            for k, m in zip(*np.nonzero(self._calm), strict=True)
+        ]
+        rows += [
+            (generation, market, self.names[k], move)
+            for (generation, market, k), move in self._cascade.items()
+            if move != 0.0
+        ]
+        self._calm[:] = 0.0
+        self._cascade.clear()
+        return sorted(rows)
+
+
+def split_log_move(before: float, after: float, moves: list[float]) -> list[float]:
+    """Split ``log(after / before)`` over additive price moves, in proportion to them.
+
+    The price moves must add up to ``after - before``; the shares then add up to the log move.
+    """
+    total = after - before
+    if total == 0.0:
+        return [0.0] * len(moves)
+    scale = math.log(after / before) / total
+    return [move * scale for move in moves]

@@ -1,0 +1,66 @@
+"""What the markets and assets of a scenario are worth at the start, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from sim.schema import Scenario
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Markets (M), venues (V) and assets (X) of a scenario, numbered in its order.
+
+    Attributes
+    ----------
+    venue, quote : (M,) int64
+        Venue that lists each market, and its quote asset.
+    price : (M,) float64 [quote/base]
+        Initial price.
+    contract_value : (M,) float64 [numeraire per contract]
+        ``price * multiplier * asset_price[quote]``.
+    carries : (M,) bool
+        True where positions can be held (perpetuals and futures).
+    asset_price : (X,) float64 [numeraire]
+    counted : (V, X) float64 [1]
+        Share of an asset's value that a clearer counts as collateral, ``1 - haircut``.
+    """
+
+    venue: IntArray
+    quote: IntArray
+    price: FloatArray
+    contract_value: FloatArray
+    carries: BoolArray
+    asset_price: FloatArray
+    counted: FloatArray
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario) -> Listing:
+        """Read the listing of a scenario.
+
+        A market without a price of its own starts at ``assets[base].price /
+        assets[quote].price``; a venue's haircut on an asset takes precedence over the asset's.
+        """
+        assets, venues = list(scenario.assets), list(scenario.venues)
+        worth = {name: asset.price for name, asset in scenario.assets.items()}
+        price = np.array([scenario.market_price(m) for m in scenario.markets], dtype=np.float64)
+        unit = np.array([m.multiplier * worth[m.quote] for m in scenario.markets])
+        haircut = [
+            [venue.collateral.get(name, asset.haircut) for name, asset in scenario.assets.items()]
+            for venue in scenario.venues.values()
+        ]
+        return cls(
+            venue=np.array([venues.index(m.venue) for m in scenario.markets], dtype=np.int64),
+            quote=np.array([assets.index(m.quote) for m in scenario.markets], dtype=np.int64),
+            price=price,
+            contract_value=price * unit,
+            carries=np.array([m.kind in ("perpetual", "future") for m in scenario.markets]),
+            asset_price=np.array(list(worth.values()), dtype=np.float64),
+            counted=1.0 - np.array(haircut, dtype=np.float64),
+        )

@@ -1,0 +1,177 @@
+"""Losses of closed accounts on their way down the waterfall.
+
+An account that holds no position any more and owes money first sells its other collateral to
+the desk, at its value after the haircut. What it then still owes is its shortfall: the
+insurance fund of its clearer pays what it can, largest shortfalls first; the rest waits for the
+waterfall phase if the clearer socialises losses, and is the clearer's own loss otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import FloatArray, IntArray
+from sim.models.waterfall import cover_in_order, socialise_weights, water_fill
+from sim.models.waterfall.insurance_fund import largest_first
+
+if TYPE_CHECKING:
+    from sim.engine.world import World
+
+DUST = 1e-12
+"""Debt below this share of an account's gross flows is rounding, and the clearer's."""
+
+
+def settle_closed(world: World, rows: IntArray) -> dict[int, float]:
+    """Settle the debts of those of `rows` that hold no position any more.
+
+    Returns
+    -------
+    dict of int to float [numeraire]
+        By row, the shortfall that the fund or the clearer itself has borne; a shortfall that
+        will be socialised is recorded when it is.
+    """
+    slots, owner = world.ledger.slots(rows)
+    holding = np.bincount(owner, world.ledger.quantity[slots] != 0.0, len(rows)) > 0
+    done = rows[~holding]
+    if not len(done):
+        return {}
+    world.closed[done] = True
+    balance = world.ledger.balance
+    debtors = done[(balance[done] < 0.0).any(axis=1)]
+    if not len(debtors):
+        return {}
+    _sell_collateral(world, debtors)
+    owed = _debt(world, debtors)
+    return _walk_down(world, debtors[owed > 0.0], owed[owed > 0.0])
+
+
+def _debt(world: World, rows: IntArray) -> FloatArray:
+    """Return what each account owes (N,) [numeraire]."""
+    price = world.asset_price[world.columns]
+    return np.asarray((np.maximum(-world.ledger.balance[rows], 0.0) * price).sum(axis=1))
+
+
+def _sell_collateral(world: World, rows: IntArray) -> None:
+    """Turn held assets into the owed ones at the desk, each at its value after haircut."""
+    ledger, desk = world.ledger, world.plan.desk
+    price = world.asset_price[world.columns]
+    keep = 1.0 - world.haircut[world.clearer[rows].astype(np.int64)]
+    for owed in range(len(world.columns)):
+        for held in range(len(world.columns)):
+            debt = np.maximum(-ledger.balance[rows, owed], 0.0)
+            units = np.maximum(ledger.balance[rows, held], 0.0)
+            unit_value = price[held] * keep[:, held]
+            value = np.minimum(units * unit_value, debt * price[owed])
+            active = value > 0.0
+            if held == owed or not active.any():
+                continue
+            sold = np.minimum(value[active] / unit_value[active], units[active])
+            bought = np.minimum(value[active] / price[owed], debt[active])
+            ledger.transfer(rows[active], desk, held, sold, "collateral sale")
+            ledger.transfer(desk, rows[active], owed, bought, "collateral sale")
+
+
+def _clear_debt(world: World, rows: IntArray, payer: int, share: FloatArray, reason: str) -> None:
+    """Let `payer` pay the given share (N,) of every debt of `rows`."""
+    for column in range(len(world.columns)):
+        debt = np.maximum(-world.ledger.balance[rows, column], 0.0)
+        world.ledger.transfer(payer, rows, column, debt * share, reason)
+
+
+def _walk_down(world: World, rows: IntArray, owed: FloatArray) -> dict[int, float]:
+    borne: dict[int, float] = {}
+    clearer = world.clearer[rows].astype(np.int64)
+    for v in np.unique(clearer):
+        mine = np.flatnonzero(clearer == v)
+        mine = mine[largest_first(owed[mine])]
+        debt, debtors = owed[mine], rows[mine]
+        scale = DUST * np.maximum(world.out.notional[debtors], 1.0)
+        dust = debt <= scale
+        paid = np.zeros(len(debt))
+        if world.layer(int(v), "insurance_fund") is not None:
+            paid = cover_in_order(np.where(dust, 0.0, debt), world.fund_value(int(v)))
+            fund = world.plan.first_fund + int(v)
+            _clear_debt(world, debtors, fund, paid / debt, "insurance fund")
+            world.flows.fund_used[v] += paid.sum()
+        left = debt - paid
+        waiting = (left > scale) & (world.layer(int(v), "socialise") is not None)
+        house = world.plan.first_house + int(v)
+        last = ~waiting
+        _clear_debt(world, debtors[last], house, np.ones(int(last.sum())), "clearer's own loss")
+        own = np.where(last & ~dust, left, 0.0)
+        world.flows.house_loss[v] += own.sum()
+        world.flows.shortfall[v] += np.where(dust, 0.0, debt).sum()
+        for row, amount in zip(debtors[waiting], left[waiting], strict=True):
+            world.deficits[int(v)][int(row)] = float(amount)
+        known = np.where(dust, 0.0, paid + own)
+        borne.update({int(r): float(b) for r, b in zip(debtors, known, strict=True)})
+    return borne
+
+
+def socialise(world: World) -> bool:
+    """Spread the losses that wait over the survivors of their clearers.
+
+    Returns
+    -------
+    bool
+        Whether anybody paid, so that accounts must be looked at again.
+    """
+    if not world.deficits:
+        return False
+    for v in sorted(world.deficits):
+        _socialise_one(world, v, world.deficits[v])
+    world.deficits.clear()
+    return True
+
+
+def _socialise_one(world: World, venue: int, deficits: dict[int, float]) -> None:
+    layer = world.layer(venue, "socialise")
+    debtors = np.array(sorted(deficits), dtype=np.int64)
+    owed = np.array([deficits[int(row)] for row in debtors])
+    rows = np.flatnonzero(world.clearer[: world.accounts] == venue)
+    rows = rows[~np.isin(rows, debtors)]
+    world.revalue(rows)
+    equity = world.out.equity[rows]
+    weight = socialise_weights(
+        layer.basis,  # type: ignore[attr-defined]
+        equity,
+        _unrealised_profit(world, rows),
+        world.out.notional[rows],
+    )
+    paid = water_fill(float(owed.sum()), weight, np.maximum(equity, 0.0))
+    column, house = int(world.settlement[venue]), world.plan.first_house + venue
+    price = float(world.asset_price[world.columns[column]])
+    world.ledger.transfer(rows, house, column, paid / price, "socialised loss")
+    _clear_debt(world, debtors, house, np.ones(len(debtors)), "socialised loss")
+    covered = float(paid.sum())
+    world.flows.socialised[venue] += covered
+    world.flows.house_loss[venue] += max(float(owed.sum()) - covered, 0.0)
+    size = len(debtors)
+    nothing = np.zeros(size)
+    world.events.add(
+        world.tick,
+        "socialise",
+        generation=np.maximum(world.label[debtors], 0),
+        clearer=np.full(size, venue),
+        market=np.full(size, -1),
+        row=debtors,
+        quantity=nothing,
+        mark_price=nothing,
+        close_out_price=nothing,
+        bankruptcy_price=nothing,
+        notional=nothing,
+        fee=nothing,
+        shortfall=owed,
+    )
+
+
+def _unrealised_profit(world: World, rows: IntArray) -> FloatArray:
+    """Return the sum of the gains of each account's winning positions (N,) [numeraire]."""
+    ledger, board = world.ledger, world.board
+    slots, owner = ledger.slots(rows)
+    market = ledger.market[slots].astype(np.int64)
+    gain = ledger.quantity[slots] * (board.mark[market] - ledger.entry_price[slots])
+    value = gain * board.multiplier[market] * world.quote_price[market]
+    return np.bincount(owner, np.maximum(value, 0.0), len(rows))

@@ -1,0 +1,96 @@
+"""One run, from scenario to result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sim.core.version import code_version
+from sim.engine.build import build_world
+from sim.engine.manifest import build_manifest
+from sim.engine.model import LiquidationModel
+from sim.engine.result import Result
+from sim.engine.summary import summarise
+from sim.ledger.invariants import check as check_ledger
+from sim.schema import scenario_id
+
+if TYPE_CHECKING:
+    from sim.agents import TraderPlan
+    from sim.schema import Scenario
+
+Progress = Callable[[int, int], None]
+
+
+def run_id_of(scenario: Scenario, seed: int, traders: Sequence[TraderPlan] = ()) -> str:
+    """Return the id of a run: a hash of scenario id, seed, code version and hand-written parts."""
+    identity = {
+        "scenario": scenario_id(scenario),
+        "seed": seed,
+        "code": code_version(),
+        "traders": [repr(plan) for plan in traders],
+    }
+    text = json.dumps(identity, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    check: bool = False,
+    progress: Progress | None = None,
+    traders: Sequence[TraderPlan] = (),
+) -> Result:
+    """Run a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        From `sim.load`.
+    seed : int, optional
+        Root seed; the scenario's own by default.
+    check : bool
+        Check conservation of money and quantity after every phase and generation.
+    progress : callable, optional
+        Called with (ticks done, ticks in all) now and then.
+    traders : sequence of TraderPlan
+        Hand-written traders, from `Trader.plan`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ScenarioError
+        The scenario or a book cannot be used.
+    RunError
+        The run failed.
+    """
+    began = time.perf_counter()
+    seed = scenario.seed if seed is None else seed
+    if check and not scenario.engine.check:
+        engine = scenario.engine.model_copy(update={"check": True})
+        scenario = scenario.model_copy(update={"engine": engine})
+    world = build_world(scenario, seed, traders)
+    check_ledger(world.ledger, "the opening")
+    model = LiquidationModel(world, traders)
+    try:
+        ticks = world.clock.ticks
+        step = max(1, ticks // 200)
+        for tick in range(ticks):
+            model.tick(tick)
+            if progress is not None and (tick % step == 0 or tick == ticks - 1):
+                progress(tick + 1, ticks)
+    finally:
+        model.release()
+    check_ledger(world.ledger, "the last tick")
+    tables = model.recorder.tables()
+    run_id = run_id_of(scenario, seed, traders)
+    summary = summarise(world, model.recorder, tables, run_id, seed)
+    summary["wall_seconds"] = time.perf_counter() - began
+    manifest = build_manifest(scenario, seed, run_id, world, summary["wall_seconds"], traders)
+    return Result(summary=summary, manifest=manifest, **tables)

@@ -1,0 +1,110 @@
+"""The trade phase: what traders send of their own will, executed as one batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import IntArray
+from sim.core.errors import RunError
+from sim.engine.board import Flow
+from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
+from sim.kernels.margin import MarginOutputs, account_margin
+from sim.models.behaviour import CohortView
+
+if TYPE_CHECKING:
+    from sim.agents import Trader, TraderCohort
+    from sim.core.arrays import FloatArray
+    from sim.engine.handwritten import OwnAccount, VenueView
+    from sim.engine.world import World
+
+
+class TradeDesk:
+    """Collects voluntary orders, nets them per market and executes them."""
+
+    def __init__(self, world: World, groups: list[CouplingGroup]) -> None:
+        self.world = world
+        self.groups = groups
+        self.handwritten: list[tuple[Trader, VenueView, OwnAccount]] = []
+
+    def view(
+        self, rows: tuple[int, int], slots: tuple[int, int], needs_equity: bool
+    ) -> CohortView:
+        """Return what the accounts ``rows[0] : rows[1]`` see now."""
+        world = self.world
+        ledger, board = world.ledger, world.board
+        part = slice(*slots)
+        owner = ledger.position_row[part].astype(np.int64) - rows[0]
+        equity = np.zeros(rows[1] - rows[0])
+        if needs_equity:
+            out = MarginOutputs.empty(world.accounts)
+            account_margin(world.margin_inputs(board.last), np.arange(*rows), out)
+            equity = out.equity[rows[0] : rows[1]]
+        return CohortView(
+            quantity=ledger.quantity[part],
+            entry_price=ledger.entry_price[part],
+            owner=owner,
+            market=ledger.market[part].astype(np.int64),
+            equity=equity,
+            last_price=board.last,
+            mark_price=board.mark,
+            initial_price=board.initial,
+            exogenous_price=board.exogenous_price(),
+            contract_value=board.multiplier * world.quote_price,
+        )
+
+    def act(self, cohorts: Iterable[TraderCohort]) -> IntArray:
+        """Execute everybody's orders of this tick; return the account rows that traded."""
+        slots: list[IntArray] = []
+        changes: list[FloatArray] = []
+        causes: list[str] = []
+        for cohort in cohorts:
+            view = self.view(cohort.rows, cohort.slots, cohort.behaviour.needs_equity)
+            orders = cohort.orders(view)
+            slots.append(orders.slots + cohort.slots[0])
+            changes.append(orders.change)
+            causes.append(cohort.cause)
+        for trader, view_, account in self.handwritten:
+            trader.decide(view_)
+            sent = trader.take_orders()
+            if any(not np.isfinite(quantity) for _, quantity in sent):
+                raise RunError(f"trader '{trader.name}' sent an order that is not a finite number")
+            slots.append(np.array([account.slot(symbol) for symbol, _ in sent], dtype=np.int64))
+            changes.append(np.array([quantity for _, quantity in sent], dtype=np.float64))
+            causes.append(f"trade:{type(trader).__name__}")
+        if not slots:
+            return np.empty(0, dtype=np.int64)
+        return self._execute(slots, changes, causes)
+
+    def _execute(
+        self, slots: list[IntArray], changes: list[FloatArray], causes: list[str]
+    ) -> IntArray:
+        world = self.world
+        ledger, board = world.ledger, world.board
+        slot, change = np.concatenate(slots), np.concatenate(changes)
+        cause = np.repeat(np.arange(len(slots)), [len(s) for s in slots])
+        market = ledger.market[slot].astype(np.int64)
+        row = ledger.position_row[slot].astype(np.int64)
+        free = board.tradable[market] & (world.label[row] < 0) & board.up[world.clearer[row]]
+        slot, change, cause, market = slot[free], change[free], cause[free], market[free]
+        if not len(slot):
+            return np.empty(0, dtype=np.int64)
+        flow: Flow = defaultdict(dict)
+        codes, where = np.unique(market * len(causes) + cause, return_inverse=True)
+        for code, net in zip(codes, np.bincount(where, change, len(codes)), strict=True):
+            parts = flow[int(code // len(causes))]
+            name = causes[code % len(causes)]
+            parts[name] = parts.get(name, 0.0) + float(net)
+        before = board.last.copy()
+        fills = board.execute(flow, 0)
+        # A trader may send several orders for one position; they fill as one.
+        places, inverse = np.unique(slot, return_inverse=True)
+        total = np.bincount(inverse, change, len(places))
+        price = fills.average[ledger.market[places]]
+        ledger.trade(places, total, price, "trade")
+        transmit(world, self.groups, fills, flow, 0)
+        close_opened_gaps(world, self.groups, before, 0)
+        return np.unique(ledger.position_row[places].astype(np.int64))

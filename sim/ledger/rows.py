@@ -1,0 +1,71 @@
+"""Which ledger row is what.
+
+Rows are laid out in blocks: traders' accounts, traders' outside wallets, the arbitrageurs'
+accounts, then per market its clearing row and its outside-liquidity row, per clearer its
+insurance fund and its own (house) row, one row for money in transit and one for the world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """Offsets of the blocks of ledger rows."""
+
+    accounts: int
+    wallets: int
+    arbitrage: int
+    markets: int
+    venues: int
+
+    @property
+    def first_wallet(self) -> int:
+        """Row of the first trader's wallet."""
+        return self.accounts
+
+    @property
+    def first_arbitrage(self) -> int:
+        """Row of the first arbitrageur's account."""
+        return self.accounts + self.wallets
+
+    @property
+    def first_clearing(self) -> int:
+        """Row that pays and receives the realised profit of market 0."""
+        return self.first_arbitrage + self.arbitrage
+
+    @property
+    def first_outside(self) -> int:
+        """Row of the outside liquidity of market 0."""
+        return self.first_clearing + self.markets
+
+    @property
+    def first_fund(self) -> int:
+        """Row of the insurance fund of venue 0."""
+        return self.first_outside + self.markets
+
+    @property
+    def first_house(self) -> int:
+        """Row of venue 0 itself: its fees, and the losses nobody else bears."""
+        return self.first_fund + self.venues
+
+    @property
+    def transit(self) -> int:
+        """Row of money on its way between two accounts."""
+        return self.first_house + self.venues
+
+    @property
+    def desk(self) -> int:
+        """Row of the desk that turns collateral into cash."""
+        return self.transit + 1
+
+    @property
+    def world(self) -> int:
+        """Row where deposits come from."""
+        return self.transit + 2
+
+    @property
+    def total(self) -> int:
+        """Number of rows."""
+        return self.transit + 3

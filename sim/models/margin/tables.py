@@ -1,0 +1,124 @@
+"""Maintenance and initial margin by notional tier.
+
+For a position of notional N [quote] in the tier with floor f, rate r and deduction d
+
+    maintenance_margin(N) = r N - d            f <= N < next floor
+    d_1 = 0,  d_k = d_{k-1} + f_k (r_k - r_{k-1})
+
+so that the requirement is continuous in N (Binance, "Leverage and Margin of USDⓈ-M Futures",
+where d is called the maintenance amount; seen September 2026). A flat rate is one tier. The
+initial margin is ``N / max_leverage`` of the tier, or ``initial_rate N``; where neither is
+given, twice the maintenance rate.
+
+An account's maintenance margin is the sum over its positions; positions in one market are
+always netted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from sim.schema import Margin, Market, Scenario, Tier
+
+
+@dataclass(frozen=True)
+class MarginTables:
+    """Tier tables of every market under the rules of every clearer.
+
+    Attributes
+    ----------
+    floor : (V, M, T) float64 [quote]
+        Lowest notional of each tier; ``inf`` fills the unused ones.
+    rate, deduction, initial_rate : (V, M, T) float64 [1], [quote], [1]
+        Maintenance rate, maintenance deduction and initial rate of each tier; unused tiers
+        repeat the last used one. NaN where the clearer has no rule for the market.
+    """
+
+    floor: FloatArray
+    rate: FloatArray
+    deduction: FloatArray
+    initial_rate: FloatArray
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario) -> MarginTables:
+        """Build the tables for every pair of clearer and market of a scenario."""
+        rows = [
+            [_tier_rows(venue.margin, market) for market in scenario.markets]
+            for venue in scenario.venues.values()
+        ]
+        width = max((len(tiers) for row in rows for tiers in row), default=1) or 1
+        shape = (len(rows), len(scenario.markets), width)
+        floor = np.full(shape, np.inf)
+        values = np.full((3, *shape), np.nan)
+        for v, row in enumerate(rows):
+            for m, tiers in enumerate(row):
+                if not tiers:
+                    continue
+                floor[v, m, : len(tiers)] = [tier[0] for tier in tiers]
+                for k in range(3):
+                    values[k, v, m, : len(tiers)] = [tier[k + 1] for tier in tiers]
+                    values[k, v, m, len(tiers) :] = tiers[-1][k + 1]
+        return cls(floor, values[0], values[1], values[2])
+
+    def tier(self, clearer: IntArray, market: IntArray, notional: FloatArray) -> IntArray:
+        """Return the tier index (N,) in which each notional falls."""
+        floors = self.floor[clearer, market]
+        return np.asarray((floors <= notional[..., None]).sum(axis=-1) - 1, dtype=np.int64)
+
+    def maintenance_margin(
+        self, clearer: IntArray, market: IntArray, notional: FloatArray
+    ) -> FloatArray:
+        """Return maintenance margin [quote] of positions with the given notionals.
+
+        Parameters
+        ----------
+        clearer, market : (N,) int
+            Index of the clearer whose rules apply, and of the market.
+        notional : (N,) float64 [quote], >= 0
+        """
+        tier = self.tier(clearer, market, notional)
+        rate = self.rate[clearer, market, tier]
+        return np.asarray(notional * rate - self.deduction[clearer, market, tier])
+
+    def initial_margin(
+        self, clearer: IntArray, market: IntArray, notional: FloatArray
+    ) -> FloatArray:
+        """Return initial margin [quote] of positions with the given notionals."""
+        tier = self.tier(clearer, market, notional)
+        return np.asarray(notional * self.initial_rate[clearer, market, tier])
+
+
+def _tiers_of(margin: Margin, market: Market) -> list[Tier] | None:
+    if isinstance(margin.tiers, dict):
+        return margin.tiers.get(market.symbol) or margin.tiers.get(market.base)
+    return margin.tiers
+
+
+def _tier_rows(margin: Margin | None, market: Market) -> list[tuple[float, float, float, float]]:
+    """Return (floor, rate, deduction, initial rate) per tier; empty where there is no rule."""
+    if margin is None:
+        return []
+    tiers = _tiers_of(margin, market)
+    if not tiers:
+        if margin.maintenance_rate is None:
+            return []
+        rate = margin.maintenance_rate
+        initial = 2.0 * rate if margin.initial_rate is None else margin.initial_rate
+        return [(0.0, rate, 0.0, initial)]
+    rows: list[tuple[float, float, float, float]] = []
+    for tier in tiers:
+        deduction = tier.deduction
+        if deduction is None:
+            deduction = rows[-1][2] + tier.floor * (tier.rate - rows[-1][1]) if rows else 0.0
+        if tier.max_leverage is not None:
+            initial = 1.0 / tier.max_leverage
+        else:
+            initial = 2.0 * tier.rate if margin.initial_rate is None else margin.initial_rate
+        rows.append((tier.floor, tier.rate, deduction, initial))
+    return rows

@@ -1,0 +1,202 @@
+"""Figure: what moved the price: booked causes of the most-moved markets, stacked over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib.patheffects as effects
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sim.core.arrays import FloatArray
+from sim.report.context import RunContext
+from sim.report.drawing import finish_time, grid_columns, legend, panel_width, swatch, title
+from sim.report.shocks import draw_shocks
+from sim.report.style import MAX_ENTRIES, OTHER, Look, house_style, looks, panels, sentence
+
+MAX_MARKETS = 4
+MAX_POINTS = 400
+_LIQUIDATION = "liquidation:"
+_FAMILIES = {"arbitrage": "arbitrage", "trade": "trades"}
+_LOOKS = {
+    "exogenous": Look("#5a5a5a", "", ""),
+    "reversion": Look("#dcdcdc", "", "////"),
+    "arbitrage": Look("#b9a5d0", "", "||||"),
+    "trades": Look("#bcd6a4", "", "oo"),
+    "adl": Look("#e8a0a0", "", "++++"),
+    OTHER: Look("#9a9a9a", "", "xxxx"),
+}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Cumulative moves of one market by cause.
+
+    Parameters
+    ----------
+    market : str
+        ``venue/symbol``.
+    time : (T,) float64 [s]
+    causes : tuple of str
+        Rows of `move`.
+    move : (C, T) float64 [1, log price]
+        Booked since the start; the sum over causes is the whole move of the market.
+    """
+
+    market: str
+    time: FloatArray
+    causes: tuple[str, ...]
+    move: FloatArray
+
+
+def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
+    """Return the cumulative moves by cause of the (up to four) markets that moved furthest.
+
+    Furthest is the largest absolute cumulative log move at the end of any tick. With more than
+    eight causes the arbitrage and trade families are summed, then the smallest are "other".
+    """
+    if price_causes.empty:
+        return []
+    names = price_causes["venue"].astype(str) + "/" + price_causes["symbol"].astype(str)
+    rows = price_causes.assign(market=names)
+    per_tick = rows.groupby(["market", "tick"])["price_move"].sum()
+    reach = per_tick.groupby("market").cumsum().abs().groupby("market").max()
+    chosen = reach.sort_values(ascending=False, kind="stable").index[:MAX_MARKETS]
+    rows = rows[rows["market"].isin(chosen)]
+    rows = rows.assign(cause=_grouped(rows))
+    order = _ordered(rows)
+    return [_stack(str(m), rows[rows["market"] == m], order, context) for m in chosen]
+
+
+def _grouped(rows: pd.DataFrame) -> pd.Series:
+    """Return the cause to show of each row, at most eight different ones."""
+    cause = rows["cause"].astype(str)
+    if cause.nunique() > MAX_ENTRIES:
+        family = cause.str.split(":", n=1).str[0]
+        cause = family.map(_FAMILIES).where(family.isin(_FAMILIES), cause)
+    if cause.nunique() > MAX_ENTRIES:
+        size = rows["price_move"].abs().groupby(cause).sum().sort_values(ascending=False)
+        cause = cause.where(cause.isin(size.index[: MAX_ENTRIES - 1]), OTHER)
+    return cause.astype(str)
+
+
+def _ordered(rows: pd.DataFrame) -> list[str]:
+    """Return exogenous first, then liquidations, then the rest; "other" last."""
+    rank = {"exogenous": 0, _LIQUIDATION: 1}
+    found = [str(cause) for cause in rows["cause"].unique()]
+
+    def key(cause: str) -> tuple[int, str]:
+        family = _LIQUIDATION if cause.startswith(_LIQUIDATION) else cause
+        return (3 if cause == OTHER else rank.get(family, 2), cause)
+
+    return sorted(found, key=key)
+
+
+def _stack(market: str, rows: pd.DataFrame, causes: list[str], context: RunContext) -> Stack:
+    ticks = max(1, round(context.last / context.tick) + 1)
+    at = np.unique(np.linspace(0, ticks - 1, min(ticks, MAX_POINTS)).round().astype(np.int64))
+    move = np.zeros((len(causes), len(at)))
+    for place, cause in enumerate(causes):
+        mine = rows[rows["cause"] == cause].sort_values("tick", kind="stable")
+        total = np.append(0.0, np.cumsum(mine["price_move"].to_numpy(dtype=np.float64)))
+        move[place] = total[np.searchsorted(mine["tick"].to_numpy(np.int64), at, side="right")]
+    return Stack(market, at.astype(np.float64) * context.tick, tuple(causes), move)
+
+
+def figure(
+    price_causes: pd.DataFrame,
+    context: RunContext | None = None,
+    ax: Axes | Sequence[Axes] | None = None,
+) -> Figure:
+    """Draw the cumulative log move by cause, rises above and falls below zero, total on top.
+
+    Parameters
+    ----------
+    price_causes : pandas.DataFrame
+        Recorded table `price_causes`.
+    context : RunContext or None
+        Clock, venues and shocks of the run.
+    ax : Axes, sequence of Axes or None
+        One Axes per market shown (at most four); None for a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure drawn on.
+    """
+    last = float(price_causes["tick"].max()) if len(price_causes) else 0.0
+    context = context or RunContext(last=last)
+    shown = stacks(price_causes, context)
+    with house_style():
+        if not shown:
+            drawn, axes = panels(ax, 1, height=1.6)
+            sentence(axes[0], "No price moved in this run")
+            return drawn
+        columns = grid_columns(len(shown))
+        rows = -(-len(shown) // columns)
+        drawn, axes = panels(ax, rows, columns, height=3.2 if rows == 1 else 5.2)
+        for spare in axes[len(shown) :]:
+            spare.remove()
+        axes = axes[: len(shown)]
+        look = _looks_of(shown[0].causes, context)
+        for axis, stack in zip(axes, shown, strict=True):
+            _draw(axis, stack, [look[cause] for cause in stack.causes])
+            width = panel_width(axis, columns, own=ax is None)
+            title(axis, stack.market, above=bool(context.shocks), width=width)
+        low, high = zip(*(axis.get_ylim() for axis in axes), strict=True)
+        for place, axis in enumerate(axes):
+            axis.set_ylim(min(low), max(high))
+            axis.set_ylabel("cumulative log move [1]" if place % columns == 0 else "")
+        finish_time(axes, context.axis, columns)
+        for axis, stack in zip(axes, shown, strict=True):
+            venue, symbol = stack.market.split("/", 1)
+            base = context.listing(venue, symbol).base
+            marks = [m for m in context.shocks
+                     if m.asset in (None, base) and m.venue in (None, venue)]  # fmt: skip
+            draw_shocks(axis, marks, panel_width(axis, columns, own=ax is None))
+        legend(drawn, axes, _handles(shown[0].causes, look), own=ax is None)
+    return drawn
+
+
+def _looks_of(causes: Sequence[str], context: RunContext) -> dict[str, Look]:
+    """Return a look per cause; the liquidations of a venue take the venue's own."""
+    venues = [c.removeprefix(_LIQUIDATION) for c in causes if c.startswith(_LIQUIDATION)]
+    by_venue = looks(list(dict.fromkeys([*context.venues, *venues])))
+    spare = iter(list(looks([str(n) for n in range(8)]).values())[7:0:-1])
+    found = {}
+    for cause in causes:
+        if cause.startswith(_LIQUIDATION):
+            found[cause] = by_venue[cause.removeprefix(_LIQUIDATION)]
+        else:
+            found[cause] = _LOOKS.get(cause) or next(spare)
+    return found
+
+
+def _draw(ax: Axes, stack: Stack, look: list[Look]) -> None:
+    """Stack rises upwards and falls downwards from zero, then draw the total."""
+    single = len(stack.time) == 1
+    time = np.array([-0.15, 0.15]) if single else stack.time
+    move = np.repeat(stack.move, 2, axis=1) if single else stack.move
+    for part in (np.maximum(move, 0.0), np.minimum(move, 0.0)):
+        base = np.zeros(len(time))
+        for row, chosen in zip(part, look, strict=True):
+            if row.any():
+                ax.fill_between(time, base, base + row, step="post", facecolor=chosen.colour,
+                                hatch=chosen.hatch or None, edgecolor="white", linewidth=0.0,
+                                zorder=1.5)  # fmt: skip
+            base = base + row
+    total = move.sum(axis=0)
+    halo = [effects.withStroke(linewidth=2.6, foreground="white")]
+    ax.plot(time, total, color="black", linewidth=1.1, drawstyle="steps-post", zorder=3.0,
+            path_effects=halo)  # fmt: skip
+    ax.axhline(0.0, color="#222222", linewidth=0.5, zorder=2.0)
+
+
+def _handles(causes: Sequence[str], look: dict[str, Look]) -> list[Artist]:
+    entries: list[Artist] = [swatch(cause.replace(":", ": "), look[cause]) for cause in causes]
+    return [*entries, Line2D([], [], color="black", linewidth=1.1, label="total")]

@@ -1,0 +1,140 @@
+"""Pieces that several figures share: lines, stacked bars, legends, panel titles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sim.core.arrays import FloatArray
+from sim.report.shocks import text_width
+from sim.report.style import SMALL, TINY, TITLE, Look, root_figure
+from sim.report.units import TimeAxis
+
+_MOST_POINTS = 1500
+_MARKERS_PER_LINE = 7
+
+
+def thin(time: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a line with at most 1,500 points that looks the same on paper.
+
+    Longer lines keep the first, lowest, highest and last point of equal stretches.
+    """
+    count = len(time)
+    if count <= _MOST_POINTS:
+        return time, values
+    keep = {0, count - 1}
+    for part in np.array_split(np.arange(count), _MOST_POINTS // 4):
+        piece = values[part]
+        keep |= {int(part[i]) for i in (0, piece.argmin(), piece.argmax(), len(part) - 1)}
+    index = np.array(sorted(keep), dtype=np.int64)
+    return time[index], values[index]
+
+
+def line(
+    ax: Axes, time: FloatArray, values: FloatArray, look: Look, place: int, of: int, **style: Any
+) -> Line2D:
+    """Draw one series with sparse markers, staggered so that series on one path stay visible.
+
+    A series of one point is a marker beside those of the other series.
+    """
+    count = len(time)
+    x = time if count > 1 else time + 0.6 * ((place + 0.5) / of - 0.5)
+    step = max(1, count // _MARKERS_PER_LINE)
+    every = (step * place // max(of, 1) % step, step)
+    (drawn,) = ax.plot(x, values, color=look.colour, marker=look.marker, markevery=every, **style)
+    return drawn
+
+
+def stacked_bars(
+    ax: Axes, left: FloatArray, width: float, values: FloatArray, looks: Sequence[Look]
+) -> None:
+    """Draw bars stacked from zero; `values` is (series, bars) and >= 0."""
+    base = np.zeros(len(left))
+    for row, look in zip(values, looks, strict=True):
+        shown = row > 0.0
+        if shown.any():
+            ax.bar(left[shown], row[shown], width, bottom=base[shown], align="edge",
+                   color=look.colour, hatch=look.hatch or None, edgecolor="white",
+                   linewidth=0.25)  # fmt: skip
+        base = base + row
+
+
+def swatch(label: str, look: Look) -> Patch:
+    """Return the legend entry of a bar or an area."""
+    return Patch(facecolor=look.colour, hatch=look.hatch or None, edgecolor="white", label=label)
+
+
+def legend(
+    figure: Figure,
+    axes: Sequence[Axes],
+    handles: Sequence[Artist],
+    own: bool,
+    remark: str | None = None,
+) -> None:
+    """Put the legend below the panels, or into the first panel of a caller's axes."""
+    if not handles:
+        return
+    wide = sum(text_width(str(h.get_label()), SMALL) + 5.0 * SMALL for h in handles)
+    rows = math.ceil(wide / (72.0 * figure.get_figwidth()))
+    columns = -(-len(handles) // rows)
+    if own:
+        figure.legend(
+            handles=list(handles),
+            loc="outside lower center",
+            ncols=columns,
+            handlelength=2.2,
+            columnspacing=1.4,
+            title=remark,
+            title_fontsize=TINY,
+        )
+    else:
+        axes[0].legend(handles=list(handles), loc="best")
+
+
+def title(ax: Axes, text: str, above: bool = False, width: float | None = None) -> None:
+    """Write a panel's title at its left, above a line for shock labels where `above` is set.
+
+    A title wider than `width` [pt] is written smaller.
+    """
+    size = TITLE
+    if width is not None:
+        size = min(TITLE, TITLE * width / max(1.1 * text_width(text, TITLE), 1.0))
+    pad = 12.0 if above else 4.0
+    ax.set_title(text, loc="left", fontweight="bold", pad=pad, fontsize=size)
+
+
+def note(ax: Axes, text: str) -> None:
+    """Write a short remark in the middle of a panel that has nothing to show."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=SMALL,
+            color="#555555")  # fmt: skip
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    ax.spines["left"].set_visible(False)
+
+
+def finish_time(axes: Sequence[Axes], axis: TimeAxis, columns: int = 1) -> None:
+    """Set the time axis of every panel; only the lowest panel of a column names it."""
+    most = 8 if columns == 1 else 6 if columns == 2 else 4
+    for place, ax in enumerate(axes):
+        lowest = place + columns >= len(axes)
+        axis.apply(ax, most, labelled=lowest)
+        ax.tick_params(axis="x", labelbottom=lowest)
+
+
+def grid_columns(count: int) -> int:
+    """Return the columns of a grid of `count` panels that leaves few places empty."""
+    return count if count <= 3 else 2 if count == 4 else 3
+
+
+def panel_width(ax: Axes, columns: int, own: bool) -> float:
+    """Return about how wide a panel is [pt], before the layout is known."""
+    whole = 72.0 * root_figure(ax).get_figwidth()
+    return whole / columns - 48.0 if own else 0.9 * whole * ax.get_position().width

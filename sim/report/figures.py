@@ -1,0 +1,48 @@
+"""All figures of one run, drawn and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from sim.report import causes, forced, funds, generations, prices
+from sim.report.context import RunContext, RunTables
+from sim.report.style import save
+
+
+def all_figures(result: RunTables) -> dict[str, Figure]:
+    """Return every figure of a run by the name of its file."""
+    context = RunContext.of(result)
+    return {
+        "prices": prices.figure(result.prices, context),
+        "forced_notional": forced.figure(result.liquidations, context),
+        "price_causes": causes.figure(result.price_causes, context),
+        "generations": generations.figure(result.liquidations, context),
+        "funds": funds.figure(result.venues, context),
+    }
+
+
+def save_all(result: RunTables, folder: str | Path) -> list[Path]:
+    """Write every figure of a run as SVG and PNG.
+
+    The same result gives the same bytes.
+
+    Parameters
+    ----------
+    result : RunTables
+        Tables, summary and manifest of the run.
+    folder : str or Path
+        Folder to write to; made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        What was written, in order of the figures.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for name, drawn in all_figures(result).items():
+        written += save(drawn, target, name)
+    return written

@@ -1,0 +1,84 @@
+"""Loading scenarios: file to checked `Scenario`, every mistake with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sim.core.errors import Problem, ScenarioError
+from sim.schema.base import show
+from sim.schema.locator import KeyPath, Source
+from sim.schema.overrides import apply_overrides
+from sim.schema.problems import problems_of
+from sim.schema.scenario import Scenario
+from sim.schema.yamlfile import parse_yaml, plain, read_text
+
+
+def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Scenario:
+    """Load a scenario file.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML file.
+    overrides : mapping, optional
+        Values by dotted path, such as ``{"shocks.0.return": "-0.2"}``; text is read as YAML.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found: file, line, column, path, what was found and is allowed.
+    """
+    path = Path(path)
+    return load_text(read_text(path, str(path)), str(path), path.parent, overrides)
+
+
+def load_text(
+    text: str,
+    file: str = "<string>",
+    base_dir: str | Path = ".",
+    overrides: Mapping[str, Any] | None = None,
+) -> Scenario:
+    """Load a scenario from YAML text; paths in it are relative to `base_dir`.
+
+    Raises
+    ------
+    ScenarioError
+        As :func:`load`.
+    """
+    data, places = plain(parse_yaml(text, file), file)
+    return load_mapping(data, base_dir, overrides, Source(file, Path(base_dir), places))
+
+
+def load_mapping(
+    data: Any,
+    base_dir: str | Path = ".",
+    overrides: Mapping[str, Any] | None = None,
+    source: Source | None = None,
+) -> Scenario:
+    """Load a scenario from plain values, such as those of a manifest.
+
+    Raises
+    ------
+    ScenarioError
+        As :func:`load`, without line and column.
+    """
+    source = source or Source("<mapping>", Path(base_dir))
+    if not isinstance(data, dict):
+        line, column = source.place(())
+        found = "an empty file" if data is None else show(data)
+        allowed = "a mapping with keys " + ", ".join(Scenario.model_fields)
+        raise ScenarioError(Problem(source.file, line, column, "file", found, allowed))
+    changed: frozenset[KeyPath] = frozenset()
+    if overrides:
+        data, changed = apply_overrides(data, overrides)
+    source = Source(source.file, source.base_dir, source.places, changed)
+    try:
+        scenario = Scenario.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise ScenarioError(problems_of(error, data, source)) from None
+    scenario._source = source
+    return scenario

@@ -1,0 +1,122 @@
+"""A venue: how it margins, marks, liquidates and covers what is lost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from sim.schema.base import Finding, Model, attribute, refuse
+from sim.schema.margin import Margin
+from sim.schema.mark import LastMark, Mark
+from sim.schema.presets import merge_preset
+from sim.schema.units import Duration, Fraction, Name, Number
+from sim.schema.waterfall import Layer
+
+
+class _Liquidation(Model):
+    """What all ways of liquidating share."""
+
+    latency: Duration = attribute(
+        "Time between two batches of forced orders; 0 goes on within the tick.", "s", 0.0, ge=0
+    )
+    fee_bps: Number = attribute(
+        "Fee on the liquidated notional, capped by the equity that is left.",
+        "basis points",
+        0.0,
+        ge=0,
+        le=10_000,
+    )
+    fee_to: Literal["insurance_fund", "venue"] = attribute(
+        "Who receives the fee.", "-", "insurance_fund"
+    )
+
+
+class FullLiquidation(_Liquidation):
+    """Close every position of a broken account at once."""
+
+    kind: Literal["full"] = attribute("Way of liquidating.", "-", "full")
+
+
+class PartialLiquidation(_Liquidation):
+    """Close a fixed slice per generation until the account is healthy."""
+
+    kind: Literal["partial"] = attribute("Way of liquidating.", "-", "partial")
+    slice: Fraction = attribute(
+        "Share closed per generation, of the size when the episode began.",
+        "1",
+        0.2,
+        gt=0,
+        le=1,
+    )
+    target_ratio: Number = attribute("Margin ratio at which liquidation stops.", "1", 1.0, ge=1)
+
+
+class ToTargetLiquidation(_Liquidation):
+    """Close as much as restores a margin ratio."""
+
+    kind: Literal["to_target"] = attribute("Way of liquidating.", "-", "to_target")
+    target_ratio: Number = attribute("Margin ratio a liquidation restores.", "1", 1.05, ge=1)
+
+
+Liquidation = Annotated[
+    FullLiquidation | PartialLiquidation | ToTargetLiquidation, Field(discriminator="kind")
+]
+"""Any way of liquidating."""
+
+
+class Venue(Model):
+    """A place that lists markets, margins accounts and liquidates them."""
+
+    preset: str | None = attribute(
+        "Bundled venue whose rules stand wherever this venue states none of its own.", "-", None
+    )
+    margin: Margin | None = attribute("Margin rules; required without a preset.", "-", None)
+    mark: Mark = attribute("Price that margin uses.", "-", factory=LastMark)
+    liquidation: Liquidation = attribute(
+        "What happens to a broken account.", "-", factory=FullLiquidation
+    )
+    waterfall: list[Layer] = attribute(
+        "Layers that cover a shortfall, in order.", "-", factory=list
+    )
+    collateral: dict[Name, Fraction] = attribute(
+        "Haircut of each asset at this venue, instead of the asset's own.", "1", factory=dict
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _merge(cls, data: Any) -> Any:
+        return merge_preset(data)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Venue:
+        findings = []
+        if self.margin is None:
+            findings.append(Finding(("margin",), "nothing", "margin rules, or a preset"))
+        for asset, haircut in self.collateral.items():
+            if not 0 <= haircut < 1:
+                findings.append(
+                    Finding(("collateral", asset), f"{haircut:g}", "a fraction from 0 to below 1")
+                )
+        findings += order_findings(self.waterfall)
+        refuse("venue", findings)
+        return self
+
+
+ORDER = ("insurance_fund", "adl", "socialise")
+"""Order in which layers of a waterfall may stand."""
+
+
+def order_findings(waterfall: list[Layer]) -> list[Finding]:
+    """Return layers that are repeated or out of order."""
+    findings = []
+    for number, layer in enumerate(waterfall[1:], start=1):
+        kind, before = layer.kind, waterfall[number - 1].kind
+        path = ("waterfall", number, "kind")
+        if kind in [other.kind for other in waterfall[:number]]:
+            findings.append(Finding(path, f"a second '{kind}'", "each kind of layer once"))
+        elif ORDER.index(kind) < ORDER.index(before):
+            findings.append(
+                Finding(path, f"'{kind}' after '{before}'", "the order " + ", ".join(ORDER))
+            )
+    return findings

@@ -1,0 +1,14 @@
+"""Settings shared by all tests."""
+
+from __future__ import annotations
+
+import matplotlib
+from hypothesis import settings
+
+# Always the same examples, no time limit on one and no file of old ones: a test that passed
+# passes again on another, slower machine.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.load_profile("ci")
+
+# Tests draw to files, never to a screen.
+matplotlib.use("Agg")

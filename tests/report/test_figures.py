@@ -1,0 +1,335 @@
+"""Figures show what the tables hold, the same bytes each time, and also where there is nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sim.report import RunContext, causes, forced, funds, generations, prices, save_all
+from sim.report.figures import all_figures
+from sim.report.forced import NOTHING
+from sim.report.style import house_style, looks, new_figure
+from tests.report import synthetic
+
+NAMES = ["prices", "forced_notional", "price_causes", "generations", "funds"]
+PNG = b"\x89PNG\r\n"
+
+
+def _bars(ax: Axes) -> float:
+    return float(sum(bar.get_height() for bar in ax.patches if hasattr(bar, "get_height")))
+
+
+def _heights(ax: Axes, colours: set[str]) -> float:
+    """Return the sum of the heights of the bars of some colours (shock spans have others)."""
+    wanted = {mpl.colors.to_rgba(colour) for colour in colours}
+    return sum(
+        bar.get_height() for bar in ax.patches if tuple(bar.get_facecolor()) in wanted
+    )  # fmt: skip
+
+
+def _texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+@pytest.fixture(scope="module")
+def flagship() -> synthetic.Result:
+    return synthetic.world(orders=1500)
+
+
+@pytest.fixture(scope="module")
+def context(flagship: synthetic.Result) -> RunContext:
+    return RunContext.of(flagship)
+
+
+def test_forced_bars_sum_to_the_table(flagship: synthetic.Result, context: RunContext) -> None:
+    figure = forced.figure(flagship.liquidations, context)
+    table = flagship.liquidations.groupby("kind")["notional"].sum()
+    colours = {look.colour for look in looks(context.venues).values()}
+    for ax, kind, share in zip(
+        figure.axes, ("market", "backstop", "adl"), (1, 1, 0.5), strict=True
+    ):
+        assert _heights(ax, colours) == pytest.approx(share * table[kind], rel=1e-12)
+
+
+@pytest.mark.parametrize(("ticks", "count"), [(1, 1), (90, 90), (120, 120), (121, 61)])
+def test_forced_bars_are_at_most_120(ticks: int, count: int) -> None:
+    result = synthetic.world(2, 1, ticks, 1, orders=40)
+    data = forced.binned(result.liquidations, RunContext.of(result))
+    assert len(data.left) == count
+    assert data.notional["market"].shape == (len(data.venues), count)
+
+
+def test_forced_trades_keep_their_venue_and_time() -> None:
+    result = synthetic.world(3, 2, 600, 10, orders=400)
+    context = RunContext.of(result)
+    data = forced.binned(result.liquidations, context)
+    market = result.liquidations[result.liquidations["kind"] == "market"]
+    width = int(data.width)
+    for place, venue in enumerate(data.venues):
+        for cell in (50, 60, 61, 70):
+            inside = market["time"].between(cell * width, (cell + 1) * width, inclusive="left")
+            want = market[inside & (market["venue"] == venue)]["notional"].sum()
+            assert data.notional["market"][place, cell] == pytest.approx(want)
+
+
+def test_price_lines_are_the_recorded_prices(
+    flagship: synthetic.Result, context: RunContext
+) -> None:
+    figure = prices.figure(flagship.prices, context)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["BTC", "ETH", "SOL", "PEPE"]
+    drawn = {}
+    for line in figure.axes[1].lines:
+        key = (line.get_color(), line.get_linestyle() == "-")
+        drawn[key] = np.asarray(line.get_ydata())
+    look = looks(context.venues)
+    for venue in context.venues:
+        mine = flagship.prices[
+            (flagship.prices["venue"] == venue) & (flagship.prices["symbol"] == "ETH-PERP")
+        ]
+        colour = look[venue].colour
+        np.testing.assert_array_equal(drawn[(colour, True)], mine["last_price"])
+        np.testing.assert_array_equal(drawn[(colour, False)], mine["mark_price"])
+
+
+def test_prices_in_other_quotes_are_normalised() -> None:
+    result = synthetic.world(2, 1, 50, 1, orders=0)
+    result.manifest["scenario"]["markets"][1]["quote"] = "EUR"
+    (panel,) = prices.price_panels(result.prices, RunContext.of(result))
+    assert panel.unit == "1"
+    assert all(line.last[0] == 1.0 for line in panel.lines)
+    result.manifest["scenario"]["markets"][1]["quote"] = "USDC"
+    (panel,) = prices.price_panels(result.prices, RunContext.of(result))
+    assert panel.unit == "$/BTC"
+
+
+def test_several_markets_of_one_venue_are_told_apart() -> None:
+    result = synthetic.world(1, 2, 10, 1, orders=0)
+    markets = result.manifest["scenario"]["markets"]
+    result.prices["symbol"] = result.prices["symbol"].replace({"ETH-PERP": "BTC-SPOT"})
+    result.prices.loc[result.prices["symbol"] == "BTC-SPOT", "last_price"] = 121_000.0
+    markets[1] |= {"symbol": "BTC-SPOT", "base": "BTC"}
+    (panel,) = prices.price_panels(result.prices, RunContext.of(result))
+    assert [line.label for line in panel.lines] == ["binance PERP", "binance SPOT"]
+
+
+def test_long_lines_keep_their_extremes() -> None:
+    from sim.report.drawing import thin
+
+    time = np.arange(50_000.0)
+    values = np.sin(time / 900.0)
+    values[31_234] = -7.0
+    x, y = thin(time, values)
+    assert len(x) <= 1502
+    assert (y.min(), x[y.argmin()]) == (-7.0, 31_234.0)
+    assert (x[0], x[-1]) == (0.0, 49_999.0)
+
+
+def test_cause_areas_end_at_the_booked_moves(
+    flagship: synthetic.Result, context: RunContext
+) -> None:
+    shown = causes.stacks(flagship.price_causes, context)
+    figure = causes.figure(flagship.price_causes, context)
+    assert len(shown) == 4
+    booked = flagship.price_causes
+    for ax, stack in zip(figure.axes, shown, strict=True):
+        venue, symbol = stack.market.split("/")
+        mine = booked[(booked["venue"] == venue) & (booked["symbol"] == symbol)]
+        total = next(line for line in ax.lines if line.get_drawstyle() == "steps-post")
+        end = float(np.asarray(total.get_ydata())[-1])
+        assert end == pytest.approx(mine["price_move"].sum(), abs=1e-12)
+        by_family = mine.groupby(mine["cause"].str.split(":").str[0])["price_move"].sum()
+        for family in ("exogenous", "reversion", "arbitrage"):
+            got = stack.move[stack.causes.index(family), -1]
+            assert got == pytest.approx(by_family[family], abs=1e-12)
+        low = min(p.vertices[:, 1].min() for c in ax.collections for p in c.get_paths())
+        assert low == pytest.approx(np.minimum(stack.move, 0.0).sum(axis=0).min(), abs=1e-9)
+
+
+def test_the_markets_that_moved_furthest_are_shown(
+    flagship: synthetic.Result, context: RunContext
+) -> None:
+    shown = {stack.market for stack in causes.stacks(flagship.price_causes, context)}
+    reach = {}
+    for (venue, symbol), rows in flagship.price_causes.groupby(["venue", "symbol"]):
+        ticks = rows.groupby("tick")["price_move"].sum()
+        reach[f"{venue}/{symbol}"] = float(ticks.cumsum().abs().max())
+    assert shown == set(sorted(reach, key=lambda m: reach[m])[-4:])
+
+
+def test_many_causes_are_grouped(flagship: synthetic.Result, context: RunContext) -> None:
+    shown = causes.stacks(flagship.price_causes, context)
+    assert len(shown[0].causes) <= 8
+    assert shown[0].causes[0] == "exogenous"
+
+
+@pytest.mark.parametrize(("depth", "width"), [(12, 1), (59, 1), (60, 2), (200, 4)])
+def test_generation_bars_sum_to_the_market_notional(depth: int, width: int) -> None:
+    result = synthetic.world(3, 1, 600, 10, orders=1500, depth=depth)
+    context = RunContext.of(result)
+    data = generations.rounds(result.liquidations, context)
+    market = result.liquidations[result.liquidations["kind"] == "market"]
+    assert data.width == width
+    assert len(data.first) <= 60
+    assert data.notional.sum() == pytest.approx(market["notional"].sum())
+    accounts = market.groupby(market["generation"] // width)["account_id"].nunique()
+    assert data.accounts[accounts.index].tolist() == accounts.tolist()
+    figure = generations.figure(result.liquidations, context)
+    if figure.axes[0].get_yscale() == "linear":
+        assert _bars(figure.axes[0]) == pytest.approx(market["notional"].sum())
+
+
+def test_generations_over_many_decades_are_logarithmic() -> None:
+    result = synthetic.world(2, 1, 600, 10, orders=600)
+    few = result.liquidations["generation"] > 0
+    result.liquidations.loc[few, "notional"] *= 1e-4
+    figure = generations.figure(result.liquidations, RunContext.of(result))
+    assert figure.axes[0].get_yscale() == "log"
+    assert figure.axes[1].get_yscale() == "linear"
+
+
+def test_fund_lines_are_the_recorded_amounts(
+    flagship: synthetic.Result, context: RunContext
+) -> None:
+    figure = funds.figure(flagship.venues, context)
+    for ax, column in zip(figure.axes, ("equity", "insurance_fund"), strict=True):
+        lines = [line for line in ax.lines if len(line.get_xdata()) > 2]
+        for line, venue in zip(lines, context.venues, strict=True):
+            mine = flagship.venues[flagship.venues["venue"] == venue]
+            np.testing.assert_array_equal(line.get_ydata(), mine[column])
+            np.testing.assert_array_equal(line.get_xdata(), mine["time"])
+
+
+def test_files_are_byte_stable(tmp_path: Path, flagship: synthetic.Result) -> None:
+    first = save_all(flagship, tmp_path / "one")
+    mpl.rcParams["font.size"] = 31.0  # what a caller sets must not reach the figures
+    try:
+        second = save_all(flagship, tmp_path / "two")
+    finally:
+        mpl.rcdefaults()
+    assert [path.name for path in first] == [f"{n}.{e}" for n in NAMES for e in ("svg", "png")]
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    assert first[0].read_bytes().startswith(b"<?xml")
+    assert first[1].read_bytes().startswith(PNG)
+
+
+def test_the_house_style_does_not_leak(flagship: synthetic.Result) -> None:
+    before = dict(mpl.rcParams)
+    funds.figure(flagship.venues)
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("name", ["calm", "empty", "one tick", "one tick calm", "thirty shocks"])
+def test_unusual_runs_give_every_figure(name: str, tmp_path: Path) -> None:
+    result = {
+        "calm": synthetic.calm,
+        "empty": synthetic.empty,
+        "one tick": lambda: synthetic.world(2, 2, 1, 1, orders=30),
+        "one tick calm": lambda: synthetic.world(1, 1, 1, 1, orders=0, shocks=[]),
+        "thirty shocks": lambda: synthetic.world(orders=200, shocks=synthetic.thirty_shocks()),
+    }[name]()
+    with np.errstate(all="raise"):
+        written = save_all(result, tmp_path)
+    assert len(written) == 10
+    assert all(path.stat().st_size > 1000 for path in written)
+
+
+def test_no_forced_trades_is_a_sentence() -> None:
+    figures = all_figures(synthetic.calm())
+    for name in ("forced_notional", "generations"):
+        assert _texts(figures[name]) == [NOTHING]
+        assert NOTHING == "No forced trades in this run"
+
+
+def test_one_tick_shows_markers_and_bars() -> None:
+    result = synthetic.world(2, 1, 1, 1, orders=50, shocks=[])
+    figures = all_figures(result)
+    (panel,) = figures["prices"].axes
+    assert all(line.get_marker() not in ("", "None") for line in panel.lines)
+    low, high = panel.get_xlim()
+    assert low < 0.0 < high
+    market = result.liquidations[result.liquidations["kind"] == "market"]
+    assert _bars(figures["forced_notional"].axes[0]) == pytest.approx(market["notional"].sum())
+
+
+def test_a_caller_may_give_the_axes(flagship: synthetic.Result, context: RunContext) -> None:
+    with house_style():
+        mine = new_figure(6.0)
+        axes = list(mine.subplots(3, 1))
+    assert forced.figure(flagship.liquidations, context, ax=axes) is mine
+    assert axes[0].patches
+    with pytest.raises(ValueError, match="3 panels"):
+        forced.figure(flagship.liquidations, context, ax=axes[:2])
+    alone = new_figure(3.0).subplots()
+    only = synthetic.world(1, 1, 50, 1, orders=0)
+    assert prices.figure(only.prices, ax=alone).axes == [alone]
+
+
+@pytest.mark.parametrize("count", [3, 8, 9, 12])
+def test_legends_hold_at_most_eight_entries(count: int) -> None:
+    result = synthetic.world(count, 1, 300, 10, orders=900)
+    for name, figure in all_figures(result).items():
+        (legend,) = figure.legends
+        labels = [text.get_text() for text in legend.get_texts()]
+        assert len(labels) == len(set(labels)), name
+        assert len(labels) <= 9, name  # causes and their total make nine
+        if name != "price_causes":
+            assert len(labels) <= 8, name
+
+
+def test_bars_of_many_venues_sum_with_other() -> None:
+    result = synthetic.world(12, 1, 300, 10, orders=900)
+    data = forced.binned(result.liquidations, RunContext.of(result))
+    assert data.venues[-1] == "other"
+    assert len(data.venues) == 8
+    market = result.liquidations[result.liquidations["kind"] == "market"]
+    assert data.notional["market"].sum() == pytest.approx(market["notional"].sum())
+
+
+def test_texts_do_not_overlap(flagship: synthetic.Result) -> None:
+    shocked = synthetic.world(orders=300, shocks=synthetic.thirty_shocks())
+    for result in (flagship, shocked, synthetic.world(12, 11, 600, 10, orders=500)):
+        for name, figure in all_figures(result).items():
+            _assert_no_overlap(figure, name)
+
+
+def _assert_no_overlap(figure: Figure, name: str) -> None:
+    with house_style():
+        figure.canvas.draw()
+        renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+        boxes = [
+            (text.get_text(), text.get_window_extent(renderer))
+            for text in _drawn(figure)
+            if text.get_text().strip() and text.get_visible()
+        ]
+    assert len(boxes) > 10
+    for place, (one, box) in enumerate(boxes):
+        assert box.x0 >= -1.0, (name, one)
+        assert box.x1 <= figure.bbox.x1 + 1.0, (name, one)
+        for other, second in boxes[place + 1 :]:
+            clash = (
+                min(box.x1, second.x1) - max(box.x0, second.x0) > 1.0
+                and min(box.y1, second.y1) - max(box.y0, second.y0) > 1.0
+            )
+            assert not clash, (name, one, other)
+
+
+def _drawn(figure: Figure) -> list[mpl.text.Text]:
+    """Return the texts on paper: of tick labels only those within the limits of their axis."""
+    texts = set(figure.findobj(mpl.text.Text))
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            slack = 1e-9 * (high - low)
+            ticks = axis.get_major_ticks()
+            inside = [tick for tick in ticks if low - slack <= tick.get_loc() <= high + slack]
+            texts -= {text for tick in axis.findobj(mpl.axis.Tick)
+                      for text in (tick.label1, tick.label2)}  # fmt: skip
+            texts |= {tick.label1 for tick in inside}
+    return list(texts)
