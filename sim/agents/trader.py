@@ -128,5 +128,3 @@ class Trader(mesa.Agent):
         """Hand over the orders sent since the last call."""
         orders, self.pending = self.pending, []
         return orders
-
-

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-PIPE_WIDTH = 160
-"""Width of tables where stdout is not a terminal [characters]."""
+PIPE_WIDTH = 1000
+"""Most characters of a table's line where stdout is not a terminal: nothing is wrapped there."""
 
 
 def emit(text: str) -> None:

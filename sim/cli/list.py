@@ -69,19 +69,48 @@ def models() -> list[dict[str, str]]:
     from sim.schema import json_schema
 
     schema = json_schema()
-    sockets: dict[str, dict[str, str]] = {}
-    for socket, kind, reference in _variants(schema, "scenario"):
-        sockets.setdefault(socket.removesuffix("s"), {})[reference] = kind
+    definitions = schema["$defs"]
+    sockets: dict[str, dict[str, None]] = {}
+    for block in (schema, *definitions.values()):
+        for key, node in block.get("properties", {}).items():
+            variants = [name for name in _references(node) if _tag(definitions[name])]
+            if len(variants) > 1:
+                dist = _tag(definitions[variants[0]]) == "dist"
+                socket = "distribution" if dist else key.removesuffix("s")
+                sockets.setdefault(socket, {}).update(dict.fromkeys(variants))
     entries = []
     taken: set[str] = set()
-    for socket, variants in sorted(sockets.items(), key=lambda item: -len(item[1])):
-        for reference, kind in variants.items():
-            if reference not in taken:
-                taken.add(reference)
-                text = schema["$defs"][reference.rsplit("/", 1)[-1]].get("description", "")
-                first = text.split("\n", maxsplit=1)[0]
-                entries.append({"socket": socket, "kind": kind, "description": first})
+    for socket, names in sorted(sockets.items(), key=lambda item: -len(item[1])):
+        for name in (name for name in names if name not in taken):
+            taken.add(name)
+            entries += _entries(socket, definitions[name])
     return sorted(entries, key=lambda entry: (entry["socket"], entry["kind"]))
+
+
+def _entries(socket: str, block: dict[str, Any]) -> list[dict[str, str]]:
+    """Return one entry for each name a variant goes by."""
+    choice = block["properties"][_tag(block)]
+    text = str(block.get("description", "")).split("\n", maxsplit=1)[0]
+    kinds = choice.get("enum") or [choice["const"]]
+    return [{"socket": socket, "kind": str(kind), "description": text} for kind in kinds]
+
+
+def _tag(block: dict[str, Any]) -> str:
+    """Return the key by which a variant is chosen, or nothing if it is no variant."""
+    properties = block.get("properties", {})
+    return next((key for key in ("kind", "dist") if key in properties), "")
+
+
+def _references(node: Any) -> Iterator[str]:
+    """Yield the names of all definitions that a part of a JSON Schema refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+    elif isinstance(node, dict):
+        if "$ref" in node:
+            yield str(node["$ref"]).rsplit("/", 1)[-1]
+        for value in node.values():
+            yield from _references(value)
 
 
 def describe(path: Path) -> str:
@@ -95,26 +124,6 @@ def describe(path: Path) -> str:
         return "(cannot be read)"
     text = data.get("description", "") if isinstance(data, dict) else ""
     return " ".join(str(text).split())
-
-
-def _variants(node: Any, name: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (socket, kind, reference) of every choice by kind in a JSON Schema."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _variants(item, name)
-        return
-    if not isinstance(node, dict):
-        return
-    choice = node.get("discriminator", {})
-    socket = "distribution" if choice.get("propertyName") == "dist" else name
-    for kind, reference in choice.get("mapping", {}).items():
-        yield socket, kind, reference
-    for key, value in node.items():
-        if key == "properties":
-            for field, definition in value.items():
-                yield from _variants(definition, field)
-        elif key != "discriminator":
-            yield from _variants(value, name)
 
 
 _ENTRIES = {Section.SCENARIOS: scenarios, Section.VENUES: venues, Section.MODELS: models}

@@ -63,12 +63,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from sim.core.version import distribution_version
 
-        try:
-            typer.echo(f"liqsim {version('liqsim')}")
-        except PackageNotFoundError:
-            typer.echo("liqsim (not installed as a package)")
+        typer.echo(f"liqsim {distribution_version()}")
         raise typer.Exit
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.options import Json, ScenarioFile, nearest, no_such, pairs, positive
-from sim.core.errors import Problem, ScenarioError
+from sim.cli.options import Json, ScenarioFile, no_such, pairs, positive
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -58,7 +57,9 @@ def margin(
     for name in values:
         if name not in known:
             raise typer.BadParameter(no_such("market", name, known), param_hint="--prices")
-    accounts, positions = _tables(scenario, values, account, file)
+    from sim.engine import margin_table
+
+    accounts, positions = margin_table(scenario, values, account)
     total = len(accounts)
     limit = top if top is not None else (total if as_json or as_csv else TOP)
     accounts, positions = _nearest_to_liquidation(accounts, positions, limit)
@@ -68,24 +69,6 @@ def margin(
         _emit_csv(accounts, positions)
     else:
         _emit_tables(accounts, positions, total)
-
-
-def _tables(
-    scenario: Scenario, prices: dict[str, float], account: str | None, file: str
-) -> tuple[DataFrame, DataFrame]:
-    """Return the engine's margin tables, cut to one account if one is named."""
-    from sim.engine import margin_table
-
-    accounts, positions = margin_table(scenario, prices or None)
-    if account is None:
-        return accounts, positions
-    mine = accounts[accounts["account_id"] == account]
-    if mine.empty:
-        known = accounts["account_id"].tolist()
-        allowed = f"one of its {len(known):,} accounts"
-        hint = nearest(account, known)
-        raise ScenarioError(Problem(file, None, None, "--account", f"'{account}'", allowed, hint))
-    return mine, positions[positions["account_id"] == account]
 
 
 def _nearest_to_liquidation(
@@ -130,18 +113,24 @@ def _emit_csv(accounts: DataFrame, positions: DataFrame) -> None:
 def _emit_tables(accounts: DataFrame, positions: DataFrame, total: int) -> None:
     from sim.cli.console import emit
 
-    _emit_table("accounts, nearest to liquidation first", accounts, left=4)
-    _emit_table("positions", positions, left=3)
+    _emit_table("accounts, nearest to liquidation first", accounts.drop(columns="trader_id"), 3)
+    markets = positions.assign(venue=positions["venue"] + "/" + positions["symbol"])
+    _emit_table("positions", markets.drop(columns="symbol").rename(columns=MARKET), 2)
     hidden = total - len(accounts)
     if hidden:
         emit(f"{hidden:,} more accounts; --top N shows more, --json or --csv all\n")
 
 
-def _emit_table(title: str, table: DataFrame, *, left: int) -> None:
+MARKET = {"venue": "market"}
+"""Heading of the column that joins venue and symbol."""
+
+
+def _emit_table(title: str, table: DataFrame, left: int) -> None:
     from sim.cli.console import amount, emit_table
 
     rows: list[tuple[str, ...]] = []
     for record in table.itertuples(index=False):
         cells: tuple[Any, ...] = tuple(record)
         rows.append(tuple(cell if isinstance(cell, str) else amount(cell) for cell in cells))
-    emit_table(title, list(table.columns), rows, left=left)
+    headings = [str(column).replace("_", " ") for column in table.columns]
+    emit_table(title, headings, rows, left=left)

@@ -79,18 +79,15 @@ def _load(file: str, values: dict[str, str]) -> Scenario:
 
 
 def _check_names(gate: Condition, scenario: Scenario) -> None:
-    """Refuse a gate that names a market or venue the scenario does not have."""
-    from sim.core.figures import unknown_name
+    """Refuse a gate that names a figure the run will not have."""
+    from sim.cli.summary import known_figures
+    from sim.core.figures import UnknownNameError
 
-    tables: dict[str, dict[str, Any]] = {
-        "markets": dict.fromkeys(market.id for market in scenario.markets),
-        "venues": dict.fromkeys(scenario.venues),
-    }
-    for path in gate.names:
-        known = tables.get(path[0])
-        if known is not None and len(path) > 1 and path[1] not in known:
-            message = unknown_name(path[:1], path[1], known)
-            raise typer.BadParameter(message, param_hint="--fail-if")
+    markets = [market.id for market in scenario.markets]
+    try:
+        gate.check_names(known_figures(markets, scenario.venues))
+    except UnknownNameError as error:
+        raise typer.BadParameter(str(error), param_hint="--fail-if") from None
 
 
 def _simulate(scenario: Scenario, seed: int | None, *, check: bool, quiet: bool) -> Result:
@@ -105,11 +102,11 @@ def _simulate(scenario: Scenario, seed: int | None, *, check: bool, quiet: bool)
 
 
 def _breached(gate: Condition, summary: dict[str, Any], folder: Path) -> bool:
+    """Return whether the gate is breached; one without an answer is a failure of its own."""
     from sim.cli.console import say
     from sim.core.figures import NotFiniteError, UnknownNameError
 
     try:
-        gate.check_names(summary)
         return gate.holds(summary)
     except UnknownNameError as error:
         say(f"results: {folder}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sim.cli.console import emit_json
+from sim.cli.console import emit
 
 
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from sim.schema import json_schema
+    from sim.schema.json_schema import json_schema_text
 
-    emit_json(json_schema())
+    emit(json_schema_text())

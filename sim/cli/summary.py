@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sim.cli.console import amount, emit_table
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("scenario", "run_id", "seed", "ticks", "wall_seconds", "conservation_error"),
-    "accounts": ("accounts", "accounts_liquidated", "traders_liquidated"),
-    "cascade": ("generations", "branching_ratio"),
+    "accounts": (
+        "accounts",
+        "accounts_liquidated",
+        "accounts_still_liquidatable",
+        "traders",
+        "traders_liquidated",
+    ),
+    "cascade": ("generations", "branching_ratio", "price_floor_hits"),
     "money": (
         "liquidated_notional",
         "backstop_notional",
@@ -18,9 +24,45 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "shortfall",
         "insurance_fund_used",
         "socialised_loss",
+        "uncovered_shortfall",
+        "fees",
     ),
 }
 """Figures of a summary by group, in the order they are shown."""
+
+MARKET_FIGURES = (
+    "initial_price",
+    "final_price",
+    "min_price",
+    "max_drawdown",
+    "exogenous_move",
+    "amplification",
+    "liquidated_notional",
+)
+"""Figures of a market."""
+
+VENUE_FIGURES = (
+    "accounts",
+    "accounts_liquidated",
+    "equity",
+    "liquidated_notional",
+    "backstop_notional",
+    "adl_notional",
+    "shortfall",
+    "insurance_fund",
+    "insurance_fund_used",
+    "socialised_loss",
+    "uncovered_shortfall",
+)
+"""Figures of a venue."""
+
+
+def known_figures(markets: Iterable[str], venues: Iterable[str]) -> dict[str, Any]:
+    """Return a table with the name of every figure that a run's summary will hold."""
+    figures: dict[str, Any] = dict.fromkeys(name for names in GROUPS.values() for name in names)
+    figures["markets"] = {market: dict.fromkeys(MARKET_FIGURES) for market in markets}
+    figures["venues"] = {venue: dict.fromkeys(VENUE_FIGURES) for venue in venues}
+    return figures
 
 
 def emit_summary(summary: Mapping[str, Any]) -> None:
@@ -65,4 +107,5 @@ def _emit_nested(name: str, nested: Mapping[str, Mapping[str, Any]]) -> None:
     rows = [
         (key, *(cell(column, row.get(column)) for column in columns)) for key, row in nested.items()
     ]
-    emit_table(None, (name.removesuffix("s"), *columns), rows)
+    headings = [column.replace("_", " ") for column in columns]
+    emit_table(None, (name.removesuffix("s"), *headings), rows)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sim.engine.losses import settle_closed
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.engine.losses import settle_closed
 from sim.models.waterfall.adl import match_queues, profit_leverage_score
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def ranked_winners(world: World, venue: int, market: int, side: float) -> IntArr
         world.out.equity[rows],
     )
     order = np.argsort(-score, kind="stable")
-    return slots[order][np.isfinite(score[order])]
+    ranked: IntArray = slots[order][np.isfinite(score[order])]
+    return ranked
 
 
 def _close_side(
@@ -93,8 +94,8 @@ def _close_side(
         (slots, match.loser, loser_size, -side),
         (winners, match.winner, winner_size, side),
     ):
-        total = np.bincount(index, match.quantity, len(queue))
-        value = np.bincount(index, match.quantity * paid, len(queue))
+        total = sums(index, match.quantity, len(queue))
+        value = sums(index, match.quantity * paid, len(queue))
         hit = total > 0.0
         # Rounding of the queue sums must not leave dust in a position that is closed whole.
         whole = np.abs(total - sizes) <= 1e-12 * sizes.sum()

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sim.engine.losses import settle_closed
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
+from sim.engine.losses import settle_closed
 from sim.ledger.invariants import check
 from sim.models.liquidation import Distressed, sale_rules
 from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
@@ -111,7 +111,7 @@ def order_flow(world: World, orders: ForcedOrders) -> Flow:
     venues = len(world.venue_names)
     code = market * venues + clearer
     codes, where = np.unique(code, return_inverse=True)
-    net = np.bincount(where, orders.change[active], len(codes))
+    net = sums(where, orders.change[active], len(codes))
     for key, quantity in zip(codes, net, strict=True):
         cause = f"liquidation:{world.venue_names[key % venues]}"
         flow[int(key // venues)][cause] = float(quantity)
@@ -124,12 +124,13 @@ def equity_after(world: World, orders: ForcedOrders, fills: BatchFills) -> Float
     slip = fills.average[market] - world.board.mark[market]
     size = -orders.change * world.board.multiplier[market]
     gain = size * slip * world.quote_price[market]
-    return orders.equity + np.bincount(orders.owner, gain, len(orders.rows))
+    return orders.equity + sums(orders.owner, gain, len(orders.rows))
 
 
 def _closes_entirely(world: World, orders: ForcedOrders) -> BoolArray:
     left = world.ledger.quantity[orders.slots] + orders.change
-    return np.bincount(orders.owner, left != 0.0, len(orders.rows)) == 0
+    open_positions = sums(orders.owner, left != 0.0, len(orders.rows))
+    return np.asarray(open_positions == 0.0)
 
 
 def divert_to_adl(world: World, orders: ForcedOrders) -> BoolArray:
@@ -204,7 +205,7 @@ def _settle(
     world.liquidated[rows] = True
     shortfall = settle_closed(world, np.unique(rows))
     weight = nominal * worth
-    total = np.bincount(owner, weight, len(orders.rows))[owner]
+    total = sums(owner, weight, len(orders.rows))[owner]
     lost = np.array([shortfall.get(int(r), 0.0) for r in rows]) if shortfall else 0.0
     clearer = world.clearer[rows].astype(np.int64)
     np.add.at(world.flows.liquidated, clearer, weight)
@@ -243,7 +244,7 @@ def _charge_fees(
     due = value * rate
     if not due.any():
         return np.zeros(len(rows))
-    owed = np.bincount(owner, due, len(after))
+    owed = sums(owner, due, len(after))
     affordable = np.maximum(after, 0.0)
     cut = np.minimum(1.0, affordable / np.where(owed > 0.0, owed, 1.0))
     paid = due * cut[owner]

@@ -185,4 +185,3 @@ class MarketBoard:
                     total = float(fills.move[m])
                     self.move(m, {c: total * (q / net) for c, q in parts.items()}, generation)
         return fills
-

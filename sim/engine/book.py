@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.core.arrays import FloatArray, IntArray
-from sim.engine.draft import AccountsDraft, StringArray, starts, sums
+from sim.core.arrays import FloatArray, IntArray, sums
+from sim.engine.draft import AccountsDraft, StringArray, starts
 from sim.schema.books import WALLET
 
 if TYPE_CHECKING:

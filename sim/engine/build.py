@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import FloatArray, IntArray, sums
 from sim.core.clock import TickClock
 from sim.core.errors import Problem, ScenarioError
 from sim.core.streams import Streams
@@ -22,7 +22,7 @@ from sim.kernels.margin import MarginOutputs
 from sim.ledger import Ledger, RowPlan
 from sim.models.margin import MarginTables
 from sim.models.shock import build_exogenous
-from sim.schema import load_book
+from sim.schema import BookSource, load_book
 
 if TYPE_CHECKING:
     from sim.agents import TraderPlan
@@ -35,7 +35,7 @@ def draw_population(
     """Return the accounts of every cohort, book and hand-written trader, in that order."""
     drafts = []
     for source in scenario.traders:
-        if hasattr(source, "book"):
+        if isinstance(source, BookSource):
             drafts.append(draft_book(load_book(source, scenario), source, scenario))
         else:
             drafts.append(draw_cohort(source, scenario, tables, streams))
@@ -50,7 +50,11 @@ def _require_unique_ids(drafts: list[AccountsDraft], scenario: Scenario) -> None
     for name in {n for n in names if names.count(n) > 1}:
         raise ScenarioError(
             Problem(
-                scenario.source.file, None, None, "traders", f"two groups named '{name}'",
+                scenario.source.file,
+                None,
+                None,
+                "traders",
+                f"two groups named '{name}'",
                 "a name of its own for every cohort, book and trader",
             )
         )
@@ -173,7 +177,7 @@ def _haircuts(scenario: Scenario, columns: IntArray) -> FloatArray:
 def _settlement(scenario: Scenario, columns: IntArray) -> IntArray:
     """Return the column in which each clearer settles: the quote of its first market."""
     assets = list(scenario.assets)
-    first = [m.quote for m in scenario.markets][0]
+    first = scenario.markets[0].quote
     quotes = [
         next((m.quote for m in scenario.markets if m.venue == name), first)
         for name in scenario.venues
@@ -193,9 +197,7 @@ class _Layout:
     ) -> None:
         self.drafts, self.columns, self.board = drafts, columns, board
         self.quote_assets = board.quote
-        coupled = [
-            coupled_markets(scenario, c) for c in scenario.coupling if c.kind == "arbitrage"
-        ]
+        coupled = [coupled_markets(scenario, c) for c in scenario.coupling if c.kind == "arbitrage"]
         self.arbitrage_markets = [m for group in coupled for m in group]
         self.offset = np.concatenate([[0], np.cumsum([d.accounts for d in drafts])]).astype(int)
         traders = np.concatenate([[0], np.cumsum([d.traders for d in drafts])]).astype(int)
@@ -203,9 +205,7 @@ class _Layout:
         self.cohort = np.repeat(
             np.arange(len(drafts), dtype=np.int16), [d.accounts for d in drafts]
         )
-        self.trader = _join(
-            [d.trader + t for d, t in zip(drafts, traders, strict=False)], np.int32
-        )
+        self.trader = _join([d.trader + t for d, t in zip(drafts, traders, strict=False)], np.int32)
         counts = np.bincount(self.trader, minlength=int(traders[-1]))
         self.trader_rows = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.wallets = self._wallets(int(traders[-1]))
@@ -252,7 +252,7 @@ class _Layout:
         entry = _join([d.entry_price for d in self.drafts], np.float64)
         others = np.zeros(plan.arbitrage)
         traders_market = market[: len(held)]
-        outside = -np.bincount(traders_market, held, markets) if len(held) else np.zeros(markets)
+        outside = -sums(traders_market, held, markets) if len(held) else np.zeros(markets)
         outside_entry = np.where(outside != 0.0, self.board.initial, 0.0)
         return Ledger(
             plan=plan,
@@ -284,7 +284,7 @@ def _endow(world: World, layout: _Layout) -> None:
         block[:, layout._column(draft)] = draft.balance
     opening[plan.first_wallet : plan.first_arbitrage] = layout.wallets
     cost = ledger.quantity * ledger.entry_price * ledger.multiplier[ledger.market]
-    owed = np.bincount(ledger.market, cost, plan.markets)
+    owed = sums(ledger.market, cost, plan.markets)
     rows = plan.first_clearing + np.arange(plan.markets)
     np.subtract.at(opening, (rows, ledger.quote_column), owed)
     for v, venue in enumerate(scenario.venues.values()):

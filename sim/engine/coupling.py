@@ -35,9 +35,7 @@ def coupled_markets(scenario: Scenario, coupling: object) -> list[int]:
     """Return the markets (numbers) that a coupling entry of the scenario ties together."""
     asset = getattr(coupling, "asset", None)
     venues = getattr(coupling, "venues", None) or list(scenario.venues)
-    return [
-        k for k, m in enumerate(scenario.markets) if m.base == asset and m.venue in venues
-    ]
+    return [k for k, m in enumerate(scenario.markets) if m.base == asset and m.venue in venues]
 
 
 def transmit(

@@ -111,8 +111,3 @@ def starts(counts: NDArray[Any]) -> IntArray:
     offsets = np.zeros(counts.size + 1, dtype=np.int64)
     np.cumsum(counts, out=offsets[1:])
     return offsets
-
-
-def sums(group: NDArray[Any], values: FloatArray, size: int) -> FloatArray:
-    """Return the sum of the values of each of `size` groups, added in the order given."""
-    return np.asarray(np.bincount(group, values, size), dtype=np.float64)

@@ -43,7 +43,9 @@ class EventLog:
         size = len(columns["row"])
         if size == 0:
             return
-        part = {name: np.asarray(columns[name]).copy() for name in COLUMNS}
+        part: dict[str, FloatArray | IntArray] = {
+            name: np.asarray(columns[name]).copy() for name in COLUMNS
+        }
         part["tick"] = np.full(size, tick)
         part["kind"] = np.full(size, KINDS.index(kind))
         self._parts.append(part)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import FloatArray, IntArray, sums
 from sim.core.errors import RunError
-from sim.engine.draft import AccountsDraft, starts, sums
+from sim.engine.draft import AccountsDraft, starts
 
 if TYPE_CHECKING:
     from sim.engine.listing import Listing

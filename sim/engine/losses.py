@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import FloatArray, IntArray, sums
 from sim.models.waterfall import cover_in_order, socialise_weights, water_fill
 from sim.models.waterfall.insurance_fund import largest_first
 
@@ -33,7 +33,7 @@ def settle_closed(world: World, rows: IntArray) -> dict[int, float]:
         will be socialised is recorded when it is.
     """
     slots, owner = world.ledger.slots(rows)
-    holding = np.bincount(owner, world.ledger.quantity[slots] != 0.0, len(rows)) > 0
+    holding = sums(owner, world.ledger.quantity[slots] != 0.0, len(rows)) > 0
     done = rows[~holding]
     if not len(done):
         return {}
@@ -174,4 +174,4 @@ def _unrealised_profit(world: World, rows: IntArray) -> FloatArray:
     market = ledger.market[slots].astype(np.int64)
     gain = ledger.quantity[slots] * (board.mark[market] - ledger.entry_price[slots])
     value = gain * board.multiplier[market] * world.quote_price[market]
-    return np.bincount(owner, np.maximum(value, 0.0), len(rows))
+    return sums(owner, np.maximum(value, 0.0), len(rows))

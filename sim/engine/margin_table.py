@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import FloatArray, IntArray, sums
 from sim.core.errors import Problem, ScenarioError
 from sim.core.nearest import nearest
 from sim.engine.build import build_world
@@ -94,7 +94,7 @@ def _find_account(world: World, account: str) -> int:
 def _accounts(world: World, rows: IntArray) -> pd.DataFrame:
     import pandas as pd
 
-    slots, owner, initial = _initial_margin(world, rows)
+    _, owner, initial = _initial_margin(world, rows)
     maintenance = world.out.maintenance[rows]
     equity = world.out.equity[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -107,7 +107,7 @@ def _accounts(world: World, rows: IntArray) -> pd.DataFrame:
             "clearer": [world.venue_names[v] for v in world.clearer[rows]],
             "margin_mode": np.where(isolated[rows], "isolated", "cross").astype(object),
             "equity": equity,
-            "initial_margin": np.bincount(owner, initial, len(rows)),
+            "initial_margin": sums(owner, initial, len(rows)),
             "maintenance_margin": maintenance,
             "margin_ratio": ratio,
             "gross_notional": world.out.notional[rows],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mesa
 import numpy as np
 
 from sim.agents import Arbitrageur, Trader, TraderCohort, Venue
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import FloatArray, IntArray, sums
 from sim.core.errors import RunError
 from sim.engine.batch import send_batch
 from sim.engine.build import coupling_groups
@@ -57,7 +58,7 @@ class LiquidationModel(mesa.Model):
         self._cohorts()
         for group in self.groups:
             if group.kind == "arbitrage" and group.time_constant is not None:
-                Arbitrageur(self, lambda dt, g=group: close_level_gaps(world, [g], dt))
+                Arbitrageur(self, partial(close_level_gaps, world, [group]))
         self._traders(plans)
         self.phases = [getattr(self, f"_{phase}") for phase in PHASES]
 
@@ -216,7 +217,7 @@ class LiquidationModel(mesa.Model):
         slots, owner = world.ledger.slots(rows)
         sellable = world.board.tradable[world.ledger.market[slots]]
         sellable &= world.ledger.quantity[slots] != 0.0
-        return rows[np.bincount(owner, sellable, len(rows)) > 0]
+        return rows[sums(owner, sellable, len(rows)) > 0]
 
     def _liquidate(self) -> None:
         world = self.world

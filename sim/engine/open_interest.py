@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray
+from sim.core.arrays import FloatArray, sums
 from sim.core.errors import Problem, ScenarioError
-from sim.engine.draft import AccountsDraft, sums
+from sim.engine.draft import AccountsDraft
 from sim.engine.health import top_up
 from sim.engine.listing import Listing
 

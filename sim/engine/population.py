@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, Int16Array, IntArray
+from sim.core.arrays import FloatArray, Int16Array, IntArray, sums
 from sim.core.streams import Streams
 from sim.engine.book import draft_book
-from sim.engine.draft import AccountsDraft, starts, sums
+from sim.engine.draft import AccountsDraft, starts
 from sim.engine.health import cap_leverage
 from sim.engine.listing import Listing
 from sim.engine.open_interest import scale_to_open_interest

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.core.arrays import sums
 from sim.ledger.invariants import conservation_error
 
 if TYPE_CHECKING:
@@ -92,11 +93,11 @@ class Recorder:
         world, board = self.world, self.world.board
         clearer = world.clearer[: world.accounts]
         size = len(world.venue_names)
-        equity = np.bincount(clearer, world.out.equity, size)
+        equity = sums(clearer, world.out.equity, size)
         long = np.where(world.ledger.quantity > 0.0, world.ledger.quantity, 0.0)
-        contracts = np.bincount(world.ledger.market, long, len(board.last))
+        contracts = sums(world.ledger.market, long, len(board.last))
         nominal = contracts * board.multiplier * board.mark * world.quote_price
-        interest = np.bincount(board.venue, nominal, size)
+        interest = sums(board.venue, nominal, size)
         flows = world.flows
         for v, name in enumerate(world.venue_names):
             self.rows["venues"].append(
@@ -114,9 +115,9 @@ class Recorder:
         key = world.cohort.astype(np.int64) * size + world.clearer[: world.accounts]
         cells = len(world.drafts) * size
         present = np.bincount(key, minlength=cells)
-        alive = np.bincount(key, ~world.closed & (world.out.equity > 0.0), cells)
-        equity = np.bincount(key, world.out.equity, cells)
-        nominal = np.bincount(key, world.out.notional, cells)
+        alive = sums(key, ~world.closed & (world.out.equity > 0.0), cells)
+        equity = sums(key, world.out.equity, cells)
+        nominal = sums(key, world.out.notional, cells)
         for cell in np.flatnonzero(present):
             draft, venue = world.drafts[cell // size], world.venue_names[cell % size]
             self.rows["cohorts"].append(

@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
-from sim.core.arrays import BoolArray, FloatArray, Int16Array, IntArray
+from sim.core.arrays import BoolArray, FloatArray, Int16Array, IntArray, sums
 from sim.core.errors import RunError
 from sim.core.streams import Streams
 from sim.engine.distributions import quantile
-from sim.engine.draft import starts, sums
+from sim.engine.draft import starts
 from sim.engine.listing import Listing
 from sim.engine.portfolio import Portfolio
 

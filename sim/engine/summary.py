@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.cascade import Cascade
+from sim.core.arrays import sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +93,8 @@ def _venues(world: World) -> dict[str, Any]:
     clearer = world.clearer[: world.accounts]
     size = len(world.venue_names)
     accounts = np.bincount(clearer, minlength=size)
-    broken = np.bincount(clearer, world.liquidated, size)
-    equity = np.bincount(clearer, world.out.equity, size)
+    broken = sums(clearer, world.liquidated, size)
+    equity = sums(clearer, world.out.equity, size)
     return {
         name: {
             "accounts": int(accounts[v]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import IntArray
+from sim.core.arrays import IntArray, sums
 from sim.core.errors import RunError
 from sim.engine.board import Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
@@ -30,9 +30,7 @@ class TradeDesk:
         self.groups = groups
         self.handwritten: list[tuple[Trader, VenueView, OwnAccount]] = []
 
-    def view(
-        self, rows: tuple[int, int], slots: tuple[int, int], needs_equity: bool
-    ) -> CohortView:
+    def view(self, rows: tuple[int, int], slots: tuple[int, int], needs_equity: bool) -> CohortView:
         """Return what the accounts ``rows[0] : rows[1]`` see now."""
         world = self.world
         ledger, board = world.ledger, world.board
@@ -94,7 +92,7 @@ class TradeDesk:
             return np.empty(0, dtype=np.int64)
         flow: Flow = defaultdict(dict)
         codes, where = np.unique(market * len(causes) + cause, return_inverse=True)
-        for code, net in zip(codes, np.bincount(where, change, len(codes)), strict=True):
+        for code, net in zip(codes, sums(where, change, len(codes)), strict=True):
             parts = flow[int(code // len(causes))]
             name = causes[code % len(causes)]
             parts[name] = parts.get(name, 0.0) + float(net)
@@ -102,7 +100,7 @@ class TradeDesk:
         fills = board.execute(flow, 0)
         # A trader may send several orders for one position; they fill as one.
         places, inverse = np.unique(slot, return_inverse=True)
-        total = np.bincount(inverse, change, len(places))
+        total = sums(inverse, change, len(places))
         price = fills.average[ledger.market[places]]
         ledger.trade(places, total, price, "trade")
         transmit(world, self.groups, fills, flow, 0)

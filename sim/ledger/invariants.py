@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.core.arrays import sums
 from sim.core.errors import ConservationError
 from sim.ledger.ledger import Ledger
 
@@ -24,7 +25,7 @@ def money_error(ledger: Ledger) -> float:
 def quantity_error(ledger: Ledger) -> float:
     """Return the largest relative error, over markets, of the sum of all positions (must be 0)."""
     markets = len(ledger.multiplier)
-    net = np.abs(np.bincount(ledger.market, ledger.quantity, markets))
+    net = np.abs(sums(ledger.market, ledger.quantity, markets))
     scale = ledger.volume
     return float((net / np.where(scale > 0.0, scale, 1.0)).max(initial=0.0))
 
@@ -33,7 +34,7 @@ def clearing_error(ledger: Ledger) -> float:
     """Return the largest relative error, over markets, of clearing balance + cost (must be 0)."""
     markets = len(ledger.multiplier)
     cost = ledger.quantity * ledger.entry_price * ledger.multiplier[ledger.market]
-    owed = np.bincount(ledger.market, cost, markets)
+    owed = sums(ledger.market, cost, markets)
     rows = ledger.plan.first_clearing + np.arange(markets)
     held = ledger.balance[rows, ledger.quote_column]
     scale = ledger.turnover + np.abs(held)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, Int16Array, Int32Array, IntArray
+from sim.core.arrays import FloatArray, Int16Array, Int32Array, IntArray, sums
 from sim.core.errors import ConservationError
 from sim.ledger.rows import RowPlan
 
@@ -71,8 +71,8 @@ class Ledger:
     def __post_init__(self) -> None:
         cost = np.abs(self.quantity * self.entry_price * self.multiplier[self.market])
         markets = len(self.multiplier)
-        self.volume = np.bincount(self.market, np.abs(self.quantity), markets)
-        self.turnover = np.bincount(self.market, cost, markets)
+        self.volume = sums(self.market, np.abs(self.quantity), markets)
+        self.turnover = sums(self.market, cost, markets)
 
     def transfer(
         self,
@@ -164,8 +164,8 @@ class Ledger:
         self.quantity[positions] = after
         self.entry_price[positions] = new_entry
         markets = len(self.multiplier)
-        self.volume += np.bincount(market, np.abs(change), markets)
-        self.turnover += np.bincount(market, np.abs(change) * price * multiplier, markets)
+        self.volume += sums(market, np.abs(change), markets)
+        self.turnover += sums(market, np.abs(change) * price * multiplier, markets)
         rows = self.position_row[positions].astype(np.int64)
         for m in np.unique(market):
             mine = market == m

@@ -144,23 +144,26 @@ def figure(
             spare.remove()
         axes = axes[: len(shown)]
         look = _looks_of(shown[0].causes, context)
-        for axis, stack in zip(axes, shown, strict=True):
+        for place, (axis, stack) in enumerate(zip(axes, shown, strict=True)):
             _draw(axis, stack, [look[cause] for cause in stack.causes])
-            width = panel_width(axis, columns, own=ax is None)
-            title(axis, stack.market, above=bool(context.shocks), width=width)
-        low, high = zip(*(axis.get_ylim() for axis in axes), strict=True)
-        for place, axis in enumerate(axes):
-            axis.set_ylim(min(low), max(high))
             axis.set_ylabel("cumulative log move [1]" if place % columns == 0 else "")
+        low, high = zip(*(axis.get_ylim() for axis in axes), strict=True)
+        for axis in axes:
+            axis.set_ylim(min(low), max(high))
         finish_time(axes, context.axis, columns)
         for axis, stack in zip(axes, shown, strict=True):
-            venue, symbol = stack.market.split("/", 1)
-            base = context.listing(venue, symbol).base
-            marks = [m for m in context.shocks
-                     if m.asset in (None, base) and m.venue in (None, venue)]  # fmt: skip
-            draw_shocks(axis, marks, panel_width(axis, columns, own=ax is None))
+            _head(axis, stack.market, context, panel_width(axis, columns, own=ax is None))
         legend(drawn, axes, _handles(shown[0].causes, look), own=ax is None)
     return drawn
+
+
+def _head(ax: Axes, market: str, context: RunContext, width: float) -> None:
+    """Write the market's name and mark the shocks that can have struck it."""
+    title(ax, market, above=bool(context.shocks), width=width)
+    venue, symbol = market.split("/", 1)
+    base = context.listing(venue, symbol).base
+    marks = [m for m in context.shocks if m.asset in (None, base) and m.venue in (None, venue)]
+    draw_shocks(ax, marks, width)
 
 
 def _looks_of(causes: Sequence[str], context: RunContext) -> dict[str, Look]:

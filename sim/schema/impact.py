@@ -30,6 +30,12 @@ class NoImpact(_Impact):
     kind: Literal["none"] = attribute("Impact model.", "-", "none")
 
 
+class IlliquidImpact(_Impact):
+    """No outside liquidity at all: orders are not filled and positions stay open."""
+
+    kind: Literal["illiquid"] = attribute("Impact model.", "-", "illiquid")
+
+
 class LinearImpact(_Impact):
     """The price moves in proportion to the order."""
 
@@ -109,7 +115,12 @@ class PowerImpact(_Impact):
 
 
 Impact = Annotated[
-    NoImpact | LinearImpact | SquareRootImpact | ExponentialImpact | PowerImpact,
+    NoImpact
+    | IlliquidImpact
+    | LinearImpact
+    | SquareRootImpact
+    | ExponentialImpact
+    | PowerImpact,
     Field(discriminator="kind"),
 ]
 """Any impact model."""

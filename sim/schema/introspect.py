@@ -7,23 +7,28 @@ import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from sim.schema.scenario import Scenario
 
 
 def keys_at(loc: tuple[Any, ...]) -> tuple[str, ...]:
     """Return the keys of the block at a pydantic location; empty if there is no block."""
+    return tuple(dict.fromkeys(key for model in models_at(loc) for key in key_names(model)))
+
+
+def kinds_at(loc: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the kinds of the variants at a pydantic location; empty if there is one block."""
+    models = models_at(loc)
+    return tuple(kind for model in models for kind in _tags(model)) if len(models) > 1 else ()
+
+
+def models_at(loc: tuple[Any, ...]) -> list[type[BaseModel]]:
+    """Return the models that may stand at a pydantic location."""
     candidates: list[Any] = [Scenario]
     for part in loc:
-        if part == "[key]":
-            continue
-        candidates = _step(candidates, part)
-    keys: dict[str, None] = {}
-    for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            keys.update(dict.fromkeys(key_names(candidate)))
-    return tuple(keys)
+        if part != "[key]":
+            candidates = _step(candidates, part)
+    return [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
 
 
 def key_names(model: type[BaseModel]) -> list[str]:
@@ -58,12 +63,16 @@ def _step(candidates: list[Any], part: Any) -> list[Any]:
 
 
 def _has_tag(candidate: Any, part: Any) -> bool:
-    if not (isinstance(candidate, type) and issubclass(candidate, BaseModel)):
-        return False
-    fields: list[FieldInfo] = [
-        field for name, field in candidate.model_fields.items() if name in ("kind", "dist")
-    ]
-    return any(part in get_args(field.annotation) for field in fields)
+    is_model = isinstance(candidate, type) and issubclass(candidate, BaseModel)
+    return is_model and part in _tags(candidate)
+
+
+def _tags(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the kinds that one variant goes by."""
+    for name in ("kind", "dist"):
+        if name in model.model_fields:
+            return get_args(model.model_fields[name].annotation)
+    return ()
 
 
 def members(annotation: Any) -> list[Any]:

@@ -34,20 +34,21 @@ class Source:
     base_dir : Path
         Folder that paths in the scenario are relative to.
     places : dict
-        Place of each key path.
+        Place of each key path, its parts as text.
     overridden : frozenset
         Key paths set with ``--set``.
     """
 
     file: str
     base_dir: Path
-    places: dict[KeyPath, Place] = field(default_factory=dict, repr=False)
+    places: dict[tuple[str, ...], Place] = field(default_factory=dict, repr=False)
     overridden: frozenset[KeyPath] = frozenset()
 
     def place(self, path: KeyPath, *, of_key: bool = False) -> tuple[int | None, int | None]:
         """Return line and column of the value (or key) at `path`, or of its nearest parent."""
-        for length in range(len(path), -1, -1):
-            place = self.places.get(path[:length])
+        names = tuple(map(str, path))
+        for length in range(len(names), -1, -1):
+            place = self.places.get(names[:length])
             if place is not None:
                 if of_key or length < len(path):
                     return place.line, place.column
@@ -56,6 +57,7 @@ class Source:
 
     def file_of(self, path: KeyPath) -> str:
         """Return the file that a path was written in; ``--set`` for an overridden one."""
-        if any(path[: len(prefix)] == prefix for prefix in self.overridden):
+        names = tuple(map(str, path))
+        if any(names[: len(prefix)] == tuple(map(str, prefix)) for prefix in self.overridden):
             return OVERRIDES
         return self.file

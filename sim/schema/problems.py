@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from sim.core.errors import Problem
 from sim.schema.base import FINDING, show
-from sim.schema.introspect import keys_at, literals_at
+from sim.schema.introspect import keys_at, kinds_at, literals_at
 from sim.schema.locator import OVERRIDES, KeyPath, Source
 from sim.schema.names import nearest
+from sim.schema.presets import merge_preset
 from sim.schema.yamlfile import dotted
 
 SHAPES = {
@@ -51,6 +52,7 @@ def problems_of(error: ValidationError, data: Any, source: Source) -> list[Probl
     source : Source
         Places of the values.
     """
+    data = with_presets(data)
     found = [_problem(dict(item), data, source) for item in error.errors(include_url=False)]
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda p: (p.file == OVERRIDES, p.line or 0, p.column or 0))
@@ -61,7 +63,7 @@ def _problem(item: dict[str, Any], data: Any, source: Source) -> Problem:
     kind, loc = item["type"], tuple(item["loc"])
     of_key = kind == "extra_forbidden" or (bool(loc) and loc[-1] == "[key]")
     path = clean_path(loc, data, keep_last=kind == "extra_forbidden")
-    value, exists = value_at(data, path)
+    value, exists = (path[-1], True) if loc[-1:] == ("[key]",) else value_at(data, path)
     found, allowed, hint, below = _words(item, loc, path, value if exists else None, exists)
     full = (*path, *below)
     file = source.file_of(full)
@@ -86,16 +88,14 @@ def _words(
         key, words = BOUNDS[kind]
         return shown, f"a number {words} {context[key]:g}", None, ()
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _tag_words(context, value)
+        return _tag_words(str(context["discriminator"]).strip("'"), kinds_at(loc), value)
     if kind == "literal_error":
         choices = literals_at(context["expected"])
         return shown, ", ".join(choices), nearest(value, choices), ()
     if kind in ("too_short", "too_long"):
         return shown, _length_words(kind, context), None, ()
     if kind in SHAPES:
-        keys = keys_at(loc) if kind.startswith("model") else ()
-        extra = f" with keys {', '.join(keys)}" if keys else ""
-        return shown, SHAPES[kind] + extra, None, ()
+        return shown, SHAPES[kind] + _keys_words(kind, loc), None, ()
     return shown, str(item["msg"]), None, ()
 
 
@@ -105,15 +105,36 @@ def _length_words(kind: str, context: Mapping[str, Any]) -> str:
     return f"at most {context['max_length']} entries"
 
 
-def _tag_words(context: Mapping[str, Any], value: Any) -> tuple[str, str, str | None, KeyPath]:
+def _keys_words(kind: str, loc: tuple[Any, ...]) -> str:
+    """Return the keys a mapping may have; only its kinds where there are several variants."""
+    if not kind.startswith("model"):
+        return ""
+    kinds, keys = kinds_at(loc), keys_at(loc)
+    if kinds:
+        return f" with the key '{'dist' if 'dist' in keys else 'kind'}': {', '.join(kinds)}"
+    return f" with keys {', '.join(keys)}" if keys else ""
+
+
+def _tag_words(key: str, kinds: Sequence[str], value: Any) -> tuple[str, str, str | None, KeyPath]:
     """Return the words for a `kind` that is missing or unknown."""
-    key = str(context["discriminator"]).strip("'")
-    choices = literals_at(str(context.get("expected_tags", "")))
     if not isinstance(value, dict):
         return show(value), f"a mapping with the key '{key}'", None, ()
     if key not in value:
-        return "nothing", ", ".join(choices) or f"a value: '{key}' is required", None, (key,)
-    return show(value[key]), ", ".join(choices), nearest(value[key], choices), (key,)
+        return "nothing", ", ".join(kinds), None, (key,)
+    return show(value[key]), ", ".join(kinds), nearest(value[key], kinds), (key,)
+
+
+def with_presets(data: Any) -> Any:
+    """Return a scenario's values with the rules of its presets, where these exist."""
+    if not isinstance(data, dict) or not isinstance(data.get("venues"), dict):
+        return data
+    venues = {}
+    for name, venue in data["venues"].items():
+        try:
+            venues[name] = merge_preset(venue)
+        except ValidationError:
+            venues[name] = venue
+    return {**data, "venues": venues}
 
 
 def clean_path(loc: tuple[Any, ...], data: Any, *, keep_last: bool = False) -> KeyPath:

@@ -97,7 +97,7 @@ def parse_yaml(text: str, file: str) -> Any:
         _fail(file, "values nested too deeply", "a document of less depth")
 
 
-def plain(value: Any, file: str) -> tuple[Any, dict[KeyPath, Place]]:
+def plain(value: Any, file: str) -> tuple[Any, dict[tuple[str, ...], Place]]:
     """Return plain Python values and the place of each key path.
 
     Raises
@@ -115,7 +115,7 @@ class _Plain:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.places: dict[KeyPath, Place] = {}
+        self.places: dict[tuple[str, ...], Place] = {}
         self.count = 0
 
     def walk(self, value: Any, path: KeyPath, open_ids: tuple[int, ...]) -> Any:
@@ -150,7 +150,9 @@ class _Plain:
             here = (*path, key)
             if raw in marks:
                 line, column, value_line, value_column = marks[raw][:4]
-                self.places[here] = Place(line + 1, column + 1, value_line + 1, value_column + 1)
+                self.places[tuple(map(str, here))] = Place(
+                    line + 1, column + 1, value_line + 1, value_column + 1
+                )
             result[key] = self.walk(item, here, open_ids)
         return result
 
@@ -161,7 +163,9 @@ class _Plain:
             here = (*path, number)
             if number in marks:
                 line, column = marks[number][:2]
-                self.places[here] = Place(line + 1, column + 1, line + 1, column + 1)
+                self.places[tuple(map(str, here))] = Place(
+                    line + 1, column + 1, line + 1, column + 1
+                )
             result.append(self.walk(item, here, open_ids))
         return result
 

@@ -109,7 +109,8 @@ class Broken:
     path : str
         Path the problem names.
     at : str
-        Text in the broken scenario on which line and column must point, found from `new` on.
+        Text on which line and column must point: its first occurrence from the changed line on,
+        else its last one before.
     parts : tuple of str
         Parts of the message.
     """
@@ -127,8 +128,10 @@ class Broken:
 
     def place(self) -> tuple[int, int]:
         """Return line and column the problem must have, from 1."""
-        text = self.text()
-        start = text.index(self.at, min(GOOD.index(self.old), len(text)))
+        text, change = self.text(), GOOD.index(self.old)
+        start = text.find(self.at, text.rfind("\n", 0, change) + 1)
+        if start < 0:
+            start = text.rindex(self.at, 0, change)
         before = text[:start]
         return before.count("\n") + 1, start - (before.rfind("\n") + 1) + 1
 

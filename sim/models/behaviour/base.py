@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import FloatArray, IntArray, sums
 from sim.core.registry import Registry
 
 
@@ -48,7 +48,7 @@ class CohortView:
 
     def gross_notional(self) -> FloatArray:
         """Return the gross notional of each account (N,) [numeraire] at last prices."""
-        return np.bincount(self.owner, self.notional(), len(self.equity))
+        return sums(self.owner, self.notional(), len(self.equity))
 
 
 class Orders(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 
 from sim.models.impact.base import IMPACTS, Fill, ImpactModel
 from sim.models.impact.exponential import ExponentialImpact
+from sim.models.impact.illiquid import IlliquidImpact
 from sim.models.impact.linear import LinearImpact
 from sim.models.impact.none import NoImpact
 from sim.models.impact.power import PowerImpact
@@ -21,6 +22,7 @@ __all__ = [
     "IMPACTS",
     "ExponentialImpact",
     "Fill",
+    "IlliquidImpact",
     "ImpactModel",
     "LinearImpact",
     "NoImpact",

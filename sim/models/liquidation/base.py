@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 from sim.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ class Distressed:
     worth: FloatArray
     tradable: BoolArray
 
-    def margin_at(
-        self, tables: MarginTables, kept: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def margin_at(self, tables: MarginTables, kept: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return maintenance margin of each account, and its slope, at a kept share.
 
         Parameters
@@ -70,8 +68,8 @@ class Distressed:
         n = len(self.equity)
         slope = np.where(self.tradable, self.notional * rate, 0.0)
         return (
-            np.bincount(self.owner, margin * self.worth, n),
-            np.bincount(self.owner, slope * self.worth, n),
+            sums(self.owner, margin * self.worth, n),
+            sums(self.owner, slope * self.worth, n),
         )
 
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from sim.models.margin import MarginTables
 
 
-def kept_share(
-    distressed: Distressed, tables: MarginTables, target: FloatArray
-) -> FloatArray:
+def kept_share(distressed: Distressed, tables: MarginTables, target: FloatArray) -> FloatArray:
     """Return the largest share (N,) of the tradable positions that the account may keep."""
     allowed = distressed.equity / target
     kept = np.ones(len(allowed))

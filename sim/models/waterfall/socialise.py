@@ -53,4 +53,4 @@ def water_fill(loss: float, weight: FloatArray, capacity: FloatArray) -> FloatAr
         scale = (loss - full[:-1]) / weights_left
     fits = (scale <= level[order]) & (weights_left > 0.0)
     k = int(np.argmax(fits))
-    return np.minimum(capacity, scale[k] * weight)
+    return np.asarray(np.minimum(capacity, scale[k] * weight))
