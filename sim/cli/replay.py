@@ -94,13 +94,11 @@ def read_manifest(run_dir: Path) -> dict[str, Any]:
         _refuse(file, error.lineno, error.colno, "manifest", f"text that is not JSON: {error.msg}")
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         _refuse(file, None, None, "manifest", f"a file that cannot be read: {error}")
-    _check_manifest(file, manifest)
-    assert isinstance(manifest, dict)
-    return manifest
+    return _checked(file, manifest)
 
 
-def _check_manifest(file: Path, manifest: object) -> None:
-    """Refuse a manifest without the keys that a replay needs."""
+def _checked(file: Path, manifest: Any) -> dict[str, Any]:
+    """Return a manifest that has the keys a replay needs; refuse any other."""
     kinds: dict[str, tuple[type, str]] = {
         "run_id": (str, "text"),
         "code_version": (str, "text"),
@@ -119,8 +117,11 @@ def _check_manifest(file: Path, manifest: object) -> None:
         if not isinstance(value, kind):
             found = "nothing" if value is None else json.dumps(value)[:60]
             _refuse(file, None, None, path, found, allowed)
+    if manifest["seed"] < 0:
+        _refuse(file, None, None, "seed", str(manifest["seed"]), "0 or more")
     if not manifest["outputs"]:
         _refuse(file, None, None, "outputs", "no files", "at least one file and its digest")
+    return {**manifest}
 
 
 def _refuse(

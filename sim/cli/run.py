@@ -53,10 +53,9 @@ def run(
         _check_names(gate, scenario)
     result = _simulate(scenario, seed, check=check, quiet=quiet)
     folder = result.save(out, figures=not no_figures)
-    breached = None if gate is None else _breached(gate, result.summary, folder)
+    breached, reason = (None, None) if gate is None else _answer(gate, result.summary)
     _print(result.summary, folder, fail_if, breached, as_json=as_json)
-    if breached:
-        raise typer.Exit(BREACHED)
+    _decide(fail_if, breached, reason)
 
 
 def _gate(text: str | None) -> Condition | None:
@@ -101,20 +100,14 @@ def _simulate(scenario: Scenario, seed: int | None, *, check: bool, quiet: bool)
         return run_scenario(scenario, seed=seed, check=check, progress=progress)
 
 
-def _breached(gate: Condition, summary: dict[str, Any], folder: Path) -> bool:
-    """Return whether the gate is breached; one without an answer is a failure of its own."""
-    from sim.cli.console import say
-    from sim.core.figures import NotFiniteError, UnknownNameError
+def _answer(gate: Condition, summary: dict[str, Any]) -> tuple[bool | None, str | None]:
+    """Return whether the gate is breached, or None and why that has no answer."""
+    from sim.core.lexer import ExpressionError
 
     try:
-        return gate.holds(summary)
-    except UnknownNameError as error:
-        say(f"results: {folder}")
-        raise typer.BadParameter(str(error), param_hint="--fail-if") from None
-    except NotFiniteError as error:
-        say(f"results: {folder}")
-        say(f"error: --fail-if has no answer: {error}")
-        raise typer.Exit(RUN_FAILED) from None
+        return gate.holds(summary), None
+    except ExpressionError as error:
+        return None, str(error)
 
 
 def _print(
@@ -125,7 +118,7 @@ def _print(
     *,
     as_json: bool,
 ) -> None:
-    from sim.cli.console import emit, emit_json, say
+    from sim.cli.console import emit, emit_json
     from sim.cli.summary import emit_summary
 
     figures = sorted(str(path) for path in (folder / "figures").glob("*.*"))
@@ -138,5 +131,15 @@ def _print(
         emit(f"results: {folder}\n")
         for figure in figures:
             emit(f"figure:  {figure}\n")
+
+
+def _decide(fail_if: str | None, breached: bool | None, reason: str | None) -> None:
+    """End with the exit code of the gate: breached, or without an answer."""
+    from sim.cli.console import say
+
     if breached:
         say(f"--fail-if breached: {fail_if}")
+        raise typer.Exit(BREACHED)
+    if reason is not None:
+        say(f"error: --fail-if has no answer: {reason}")
+        raise typer.Exit(RUN_FAILED)

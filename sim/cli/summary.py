@@ -57,6 +57,10 @@ VENUE_FIGURES = (
 """Figures of a venue."""
 
 
+SIDE_BY_SIDE = 4
+"""Most markets or venues that stand side by side."""
+
+
 def known_figures(markets: Iterable[str], venues: Iterable[str]) -> dict[str, Any]:
     """Return a table with the name of every figure that a run's summary will hold."""
     figures: dict[str, Any] = dict.fromkeys(name for names in GROUPS.values() for name in names)
@@ -102,10 +106,15 @@ def cell(name: str, value: object) -> str:
 
 
 def _emit_nested(name: str, nested: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write a table with a row per market or venue."""
-    columns: Sequence[str] = list(dict.fromkeys(key for row in nested.values() for key in row))
-    rows = [
-        (key, *(cell(column, row.get(column)) for column in columns)) for key, row in nested.items()
-    ]
-    headings = [column.replace("_", " ") for column in columns]
-    emit_table(None, (name.removesuffix("s"), *headings), rows)
+    """Write a table of markets or venues: side by side if they are few, else one per row."""
+    figures: Sequence[str] = list(dict.fromkeys(key for row in nested.values() for key in row))
+    if len(nested) <= SIDE_BY_SIDE:
+        rows = [
+            (figure, *(cell(figure, row.get(figure)) for row in nested.values()))
+            for figure in figures
+        ]
+        emit_table(None, (name, *nested), rows)
+        return
+    headings = [figure.replace("_", " ") for figure in figures]
+    lines = [(key, *(cell(fig, row.get(fig)) for fig in figures)) for key, row in nested.items()]
+    emit_table(None, (name, *headings), lines)

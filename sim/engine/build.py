@@ -118,8 +118,6 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         step=np.zeros(accounts, dtype=np.int16),
         liquidated=np.zeros(accounts, dtype=bool),
         closed=np.zeros(accounts, dtype=bool),
-        wave=np.full(len(venue), NOT_LABELLED, dtype=np.int64),
-        wave_until=np.full(len(venue), -1, dtype=np.int64),
         batch_due=np.full(size, -1, dtype=np.int64),
         flows=Flows.zero(size),
         totals=Flows.zero(size),

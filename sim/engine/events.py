@@ -44,7 +44,7 @@ class EventLog:
         if size == 0:
             return
         part: dict[str, FloatArray | IntArray] = {
-            name: np.asarray(columns[name]).copy() for name in COLUMNS
+            name: np.array(columns[name], dtype=np.float64) for name in COLUMNS
         }
         part["tick"] = np.full(size, tick)
         part["kind"] = np.full(size, KINDS.index(kind))

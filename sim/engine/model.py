@@ -10,12 +10,13 @@ import mesa
 import numpy as np
 
 from sim.agents import Arbitrageur, Trader, TraderCohort, Venue
-from sim.core.arrays import FloatArray, IntArray, sums
+from sim.core.arrays import IntArray, sums
 from sim.core.errors import RunError
 from sim.engine.batch import send_batch
 from sim.engine.build import coupling_groups
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import close_level_gaps
+from sim.engine.generations import GenerationTracker
 from sim.engine.handwritten import OwnAccount, VenueView
 from sim.engine.index import index_prices
 from sim.engine.losses import socialise
@@ -52,6 +53,7 @@ class LiquidationModel(mesa.Model):
         self.calls = CallDesk(world)
         self.recorder = Recorder(world)
         self.holding = np.flatnonzero(world.out.notional > 0.0)
+        self.generations = GenerationTracker(world)
         self.latest_generation = 0
         self.venues = [self._venue(v, name) for v, name in enumerate(world.venue_names)]
         self.trade = TradeDesk(world, self.groups)
@@ -145,6 +147,8 @@ class LiquidationModel(mesa.Model):
                 venue.refresh(world.board.last, world.board.index, world.board.mark)
 
     def _margin(self) -> None:
+        self.generations.begin_tick(self._seconds)
+        self.generations.note_other()
         self.world.revalue(self.holding)
         self.calls.review(self.world, self.holding)
         self._find()
@@ -171,35 +175,9 @@ class LiquidationModel(mesa.Model):
         broken = rows[bad]
         fresh = broken[world.label[broken] == NOT_LABELLED]
         if len(fresh):
-            world.label[fresh] = np.maximum(self._generation(fresh), least)
-        self._age_waves()
+            world.label[fresh] = np.maximum(self.generations.label(fresh), least)
+        self.generations.checked()
         return broken
-
-    def _generation(self, rows: IntArray) -> IntArray:
-        """Return 1 + the latest wave that moved a market or collateral of each account, or 0."""
-        world = self.world
-        slots, owner = world.ledger.slots(rows)
-        open_slot = world.ledger.quantity[slots] != 0.0
-        generation = np.zeros(len(rows), dtype=np.int64)
-        wave = world.wave[world.ledger.market[slots[open_slot]]]
-        np.maximum.at(generation, owner[open_slot], wave + 1)
-        for column, asset in enumerate(world.columns):
-            carried = int(world.wave[world.board.base == asset].max(initial=NOT_LABELLED))
-            if carried > NOT_LABELLED:
-                backed = world.ledger.balance[rows, column] > 0.0
-                generation[backed] = np.maximum(generation[backed], carried + 1)
-        return generation
-
-    def _age_waves(self) -> None:
-        """Forget forced moves that the marks no longer carry."""
-        world = self.world
-        if not (world.wave > NOT_LABELLED).any():
-            return
-        for venue in self.venues:
-            memory = venue.rule.memory_ticks(world.clock.seconds)
-            for m in venue.markets:
-                if world.wave_until[m] + memory <= world.tick:
-                    world.wave[m] = NOT_LABELLED
 
     def _ready(self, broken: IntArray) -> IntArray:
         """Return the liquidatable accounts whose clearer sends a batch now."""
@@ -226,11 +204,10 @@ class LiquidationModel(mesa.Model):
             rows = self._ready(broken)
             if not len(rows):
                 break
-            before = world.board.last.copy(), world.board.mark.copy()
-            generation = send_batch(world, self.groups, rows)
+            self.latest_generation = send_batch(world, self.groups, rows)
+            self.generations.note_forced(self.latest_generation)
             self._next_batches(rows)
             self._refresh_marks()
-            self._raise_waves(*before, generation)
             self._refresh_holding()
             world.revalue(self.holding)
             world.label[rows] = NOT_LABELLED
@@ -255,14 +232,6 @@ class LiquidationModel(mesa.Model):
         busy = np.zeros(len(self.world.rules), dtype=bool)
         busy[self.world.clearer[broken]] = True
         self.world.batch_due[~busy] = -1
-
-    def _raise_waves(self, last: FloatArray, mark: FloatArray, generation: int) -> None:
-        """Note that a generation's forced orders moved these markets' prices or marks."""
-        world = self.world
-        moved = (world.board.last != last) | (world.board.mark != mark)
-        world.wave[moved] = np.maximum(world.wave[moved], generation)
-        world.wave_until[moved] = world.tick
-        self.latest_generation = generation
 
     def _refresh_holding(self) -> None:
         """List the accounts that hold positions; only they are revalued."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sim.schema import Liquidation, Scenario
 
 NOT_LABELLED = -1
-"""Generation label of an account that is not liquidatable, or of a market at rest."""
+"""Generation label of an account that is not liquidatable."""
 
 
 @dataclass
@@ -95,8 +95,6 @@ class World:
         Batches sold in the present liquidation episode.
     liquidated, closed : (A,) bool
         Ever sold by force; closed out entirely by force.
-    wave, wave_until : (M,) int64
-        Generation whose forced orders the market's mark still carries, and until which tick.
     batch_due : (V,) int64
         Tick of the next batch of a clearer with latency, or -1 when idle.
     settlement : (V,) int64
@@ -131,8 +129,6 @@ class World:
     step: Int16Array
     liquidated: BoolArray
     closed: BoolArray
-    wave: IntArray
-    wave_until: IntArray
     batch_due: IntArray
     flows: Flows
     totals: Flows

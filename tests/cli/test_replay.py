@@ -7,6 +7,11 @@ import pytest
 
 from tests.cli.command import invoke, small
 
+MANIFEST = (
+    '{"run_id": "a", "code_version": "b", "seed": SEED, "scenario": {"name": "a"}, '
+    '"source": {"base_dir": "."}, "outputs": {"x": "y"}}'
+)
+
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
@@ -44,7 +49,10 @@ def test_another_digest_is_a_mismatch(run_dir: Path) -> None:
         ('{\n "seed": }', "manifest.json:2:10"),
         ("[1]", "manifest.json:1:1"),
         ("{}", "manifest.json"),
-        ('{"seed": 1, "outputs": []}', "manifest.json"),
+        ('{"run_id": "a", "code_version": "b", "seed": 1.5}', "seed: found 1.5"),
+        (MANIFEST.replace("SEED", "-1"), "seed: found -1"),
+        (MANIFEST.replace("SEED", "1"), "manifest.json: scenario"),
+        (MANIFEST.replace("SEED", "1").replace('"x": "y"', ""), "outputs: found no files"),
     ],
 )
 def test_a_broken_manifest_is_named_with_its_place(
@@ -55,7 +63,7 @@ def test_a_broken_manifest_is_named_with_its_place(
     result = invoke("replay", tmp_path)
     assert result.exit_code == 3, result.stderr
     assert place in result.stderr
-    assert result.stderr.splitlines()[-1].endswith("problem")
+    assert result.stderr.splitlines()[-1].split()[-1].startswith("problem")
 
 
 def test_no_folder_and_a_file(tmp_path: Path) -> None:

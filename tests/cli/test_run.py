@@ -6,10 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import sim
+from sim.cli.summary import known_figures
 from tests.cli.command import ROOT, invoke, small, start
 
 
@@ -73,11 +77,43 @@ def test_fail_if_decides_the_exit_code(tmp_path: Path, gate: str, code: int) -> 
     assert ("breached" in errors) == (code == 4)
 
 
-def test_fail_if_with_an_unknown_figure_is_a_usage_error(tmp_path: Path) -> None:
-    code, document, errors = _run(tmp_path, "--no-figures", "--fail-if", "acounts > 1")
+@pytest.mark.parametrize(
+    ("gate", "near"),
+    [
+        ("acounts > 1", "accounts"),
+        ("shortfall > 1 or venues.beta.shortfal > 1", "venues.beta.shortfall"),
+        ("markets.alpha/BTC-PERF.min_price > 1", "markets.alpha/BTC-PERP"),
+    ],
+)
+def test_an_unknown_figure_is_refused_before_the_run(tmp_path: Path, gate: str, near: str) -> None:
+    code, document, errors = _run(tmp_path, "--no-figures", "--fail-if", gate)
     assert code == 2
     assert document == {}
-    assert "did you mean 'accounts'?" in errors
+    assert f"did you mean '{near}'?" in errors
+    assert "running" not in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_figures_known_before_a_run_are_those_it_has(tmp_path: Path) -> None:
+    summary = sim.run(sim.load(small(tmp_path))).summary
+    known = known_figures(summary["markets"], summary["venues"])
+    assert _names(summary) == _names(known)
+
+
+def _names(table: Mapping[str, Any], prefix: str = "") -> set[str]:
+    names = set()
+    for key, value in table.items():
+        inner = isinstance(value, Mapping)
+        names |= _names(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}"}
+    return names
+
+
+def test_a_gate_without_an_answer_is_a_failure(tmp_path: Path) -> None:
+    gate = "markets.alpha/BTC-PERP.amplification > 1"
+    code, document, errors = _run(tmp_path, "--no-figures", "--set", "shocks=[]", "--fail-if", gate)
+    assert code == 1
+    assert document["fail_if"] == {"expression": gate, "breached": None}
+    assert "amplification' has no value in this run" in errors
 
 
 def test_a_terminal_gets_a_bar_and_a_pipe_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,129 @@
+"""Which generation of a cascade an account belongs to.
+
+An account broken by the shock itself is of generation 0; one broken by the forced orders of
+generation g is of generation g + 1. Between two margin checks every market collects what moved
+it, in log-price: other causes (``other``), and forced orders with their generation (``forced``
+and the mean generation of its parts, weighted by size). A newly liquidatable account is of
+generation 0 unless forced moves cost it more than all others; then it is of the mean generation
+of those moves, rounded, plus 1.
+
+A mark that averages over time passes moves on slowly, so what a market collected fades with the
+mark's half-life instead of being forgotten after the check. A venue that marks at an index
+collects the moves of all markets of the asset.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.core.arrays import FloatArray, IntArray, sums
+
+if TYPE_CHECKING:
+    from sim.engine.world import World
+
+
+def mark_half_life(mark: Any) -> float:
+    """Return the time [s] in which a mark takes over half of a move; 0 if at once."""
+    if mark.kind == "ema":
+        return float(mark.half_life)
+    if mark.kind == "twap":
+        return float(mark.window) / 2.0
+    if mark.kind == "median_of":
+        return float(np.median([mark_half_life(part) for part in mark.of]))
+    return 0.0
+
+
+def follows_index(mark: Any) -> bool:
+    """Return whether a mark follows the index rather than the venue's own last price."""
+    if mark.kind == "median_of":
+        return all(follows_index(part) for part in mark.of)
+    return mark.kind == "index" or getattr(mark, "of", "last") == "index"
+
+
+class GenerationTracker:
+    """Collects what moved each market since it was last looked at, and labels accounts.
+
+    Attributes
+    ----------
+    other, forced, weight, generation : (M,) float64
+        Log moves by other causes and by forced orders; gross forced log moves, and the same
+        weighted by generation.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        marks = [venue.mark for venue in world.scenario.venues.values()]
+        venue = world.board.venue
+        self.half_life = np.array([mark_half_life(mark) for mark in marks])[venue]
+        base = world.board.base
+        indexed = np.array([follows_index(mark) for mark in marks])[venue]
+        own = np.eye(len(base))
+        peers = (base[:, None] == base[None, :]).astype(np.float64)
+        self.mixing = np.where(indexed[:, None], peers / peers.sum(axis=1, keepdims=True), own)
+        size = len(base)
+        self.other, self.forced = np.zeros(size), np.zeros(size)
+        self.weight, self.generation = np.zeros(size), np.zeros(size)
+        self.seen = world.board.last.copy()
+
+    def begin_tick(self, seconds: float) -> None:
+        """Let what averaging marks have taken over fade."""
+        slow = self.half_life > 0.0
+        fade = np.where(slow, 2.0 ** (-seconds / np.where(slow, self.half_life, 1.0)), 1.0)
+        for values in (self.other, self.forced, self.weight, self.generation):
+            np.multiply(values, fade, out=values)
+
+    def note_other(self) -> None:
+        """Book price moves since the last note to causes other than forced orders."""
+        self.other += self.mixing @ self._moves()
+
+    def note_forced(self, generation: int) -> None:
+        """Book price moves since the last note to forced orders of a generation."""
+        moves = self.mixing @ self._moves()
+        self.forced += moves
+        self.weight += np.abs(moves)
+        self.generation += np.abs(moves) * generation
+
+    def _moves(self) -> FloatArray:
+        last = self.world.board.last
+        moves = np.log(last / self.seen)
+        self.seen = last.copy()
+        return np.asarray(moves)
+
+    def checked(self) -> None:
+        """Forget what marks without memory have passed on in full."""
+        quick = self.half_life == 0.0
+        for values in (self.other, self.forced, self.weight, self.generation):
+            values[quick] = 0.0
+
+    def label(self, rows: IntArray) -> IntArray:
+        """Return the generation (N,) of newly liquidatable accounts."""
+        if not self.forced.any():
+            return np.zeros(len(rows), dtype=np.int64)
+        world, count = self.world, len(rows)
+        ledger, board = world.ledger, world.board
+        slots, owner = ledger.slots(rows)
+        market = ledger.market[slots].astype(np.int64)
+        value = ledger.quantity[slots] * board.multiplier[market] * board.last[market]
+        exposure = value * world.quote_price[market]
+        other = -sums(owner, exposure * self.other[market], count)
+        loss = -exposure * self.forced[market]
+        forced = sums(owner, loss, count)
+        blame = np.maximum(loss, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(self.weight > 0.0, self.generation / self.weight, 0.0)
+        parents, blamed = sums(owner, blame * mean[market], count), sums(owner, blame, count)
+        for column, asset in enumerate(world.columns):
+            mine = board.base == asset
+            if not mine.any():
+                continue
+            held = np.maximum(ledger.balance[rows, column], 0.0) * world.asset_price[asset]
+            other -= held * self.other[mine].mean()
+            lost = np.maximum(-held * self.forced[mine].mean(), 0.0)
+            forced -= held * self.forced[mine].mean()
+            parents += lost * mean[mine].mean()
+            blamed += lost
+        caused = (forced > np.maximum(other, 0.0)) & (blamed > 0.0)
+        parent = np.rint(parents / np.where(blamed > 0.0, blamed, 1.0))
+        return np.where(caused, parent.astype(np.int64) + 1, 0)
