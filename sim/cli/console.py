@@ -6,10 +6,11 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
+    from rich.table import Table
 
 PIPE_WIDTH = 1000
 """Most characters of a table's line where stdout is not a terminal: nothing is wrapped there."""
@@ -63,7 +64,8 @@ def emit_table(
     rows : iterable of sequence of str
         Cells, already formatted.
     left : int
-        Number of leading columns set flush left; the others are numbers, flush right.
+        Number of leading columns of text, flush left; the others are numbers, flush right. The
+        last column is folded to the terminal's width if it is text.
     """
     from rich import box
     from rich.table import Table
@@ -76,19 +78,28 @@ def emit_table(
         pad_edge=False,
     )
     for number, column in enumerate(columns):
-        flush = "left" if number < left else "right"
-        table.add_column(Text(column), justify=flush, overflow="fold")  # type: ignore[arg-type]
+        if number == len(columns) - 1 and left == len(columns):
+            table.add_column(Text(column), overflow="fold", min_width=20)
+        elif number < left:
+            level: Literal["top", "bottom"] = "top" if left == len(columns) else "bottom"
+            table.add_column(Text(column), no_wrap=True, vertical=level)
+        else:
+            table.add_column(Text(column), justify="right", no_wrap=True, vertical="bottom")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    emit_rich(table)
+    _emit_rich(table)
 
 
-def emit_rich(*things: RenderableType) -> None:
-    """Write rich text to stdout, with colours only for a terminal without NO_COLOR."""
+def _emit_rich(table: Table) -> None:
+    """Write a table, with colours only for a terminal without NO_COLOR.
+
+    A table that cannot be made as narrow as the terminal keeps its width; no number is cut.
+    """
     console = _stdout_console()
+    narrowest = console.measure(table, options=console.options.update(width=PIPE_WIDTH)).minimum
+    console.width = max(console.width, narrowest)
     with console.capture() as captured:
-        for thing in things:
-            console.print(thing)
+        console.print(table)
     lines = captured.get().split("\n")
     emit("\n".join(line.rstrip(" ") for line in lines))
 

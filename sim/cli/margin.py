@@ -19,30 +19,36 @@ TOP = 20
 PRICE_EXAMPLE = "market=value, such as alpha/BTC-PERP=105000"
 
 
+Account = Annotated[str | None, typer.Option(metavar="ID", help="Only this account.")]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prices",
+        metavar="MARKET=VALUE",
+        help="Price of a market instead of its initial one; may be repeated.",
+    ),
+]
+Csv = Annotated[
+    bool, typer.Option("--csv", help="Print CSV: one row per position, with its account.")
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help=f"Only the N accounts nearest to liquidation; tables for reading show {TOP}, "
+        "JSON and CSV all.",
+    ),
+]
+
+
 def margin(
     file: ScenarioFile,
-    account: Annotated[str | None, typer.Option(metavar="ID", help="Only this account.")] = None,
-    prices: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--prices",
-            metavar="MARKET=VALUE",
-            help="Price of a market instead of its initial one; may be repeated.",
-        ),
-    ] = None,
+    account: Account = None,
+    prices: Prices = None,
     as_json: Json = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV: one row per position, with its account.")
-    ] = False,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help=f"Only the N accounts nearest to liquidation; tables for reading show {TOP}, "
-            "JSON and CSV all.",
-        ),
-    ] = None,
+    as_csv: Csv = False,
+    top: Top = None,
 ) -> None:
     """Show the margin and liquidation prices of every account."""
     from sim.cli.bundled import find
@@ -132,5 +138,5 @@ def _emit_table(title: str, table: DataFrame, left: int) -> None:
     for record in table.itertuples(index=False):
         cells: tuple[Any, ...] = tuple(record)
         rows.append(tuple(cell if isinstance(cell, str) else amount(cell) for cell in cells))
-    headings = [str(column).replace("_", " ") for column in table.columns]
+    headings = [str(column).replace("_", "\n") for column in table.columns]
     emit_table(title, headings, rows, left=left)

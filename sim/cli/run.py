@@ -18,31 +18,39 @@ if TYPE_CHECKING:
 SET_EXAMPLE = "path=value, such as shocks.0.return=-0.2"
 
 
+Seed = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="Seed instead of the scenario's own.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Replace a value of the scenario; may be repeated."
+    ),
+]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for results.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Check conservation of money and quantity throughout.")
+]
+FailIf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="Exit with 4 if this holds, such as 'shortfall > 1e6 or generations > 10'.",
+    ),
+]
+NoFigures = Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")]
+
+
 def run(
     file: ScenarioFile,
-    seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Seed instead of the scenario's own.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="PATH=VALUE", help="Replace a value of the scenario; may be repeated."
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for results.")] = Path("results"),
-    check: Annotated[
-        bool, typer.Option("--check", help="Check conservation of money and quantity throughout.")
-    ] = False,
+    seed: Seed = None,
+    overrides: Overrides = None,
+    out: Out = Path("results"),
+    check: Check = False,
     as_json: Json = False,
     quiet: Quiet = False,
-    fail_if: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EXPR",
-            help="Exit with 4 if this holds, such as 'shortfall > 1e6 or generations > 10'.",
-        ),
-    ] = None,
-    no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")] = False,
+    fail_if: FailIf = None,
+    no_figures: NoFigures = False,
 ) -> None:
     """Run a scenario and write its results to DIR/NAME/RUN-ID."""
     gate = _gate(fail_if)

@@ -115,6 +115,6 @@ def _emit_nested(name: str, nested: Mapping[str, Mapping[str, Any]]) -> None:
         ]
         emit_table(None, (name, *nested), rows)
         return
-    headings = [figure.replace("_", " ") for figure in figures]
+    headings = [figure.replace("_", "\n") for figure in figures]
     lines = [(key, *(cell(fig, row.get(fig)) for fig in figures)) for key, row in nested.items()]
     emit_table(None, (name, *headings), lines)

@@ -34,6 +34,8 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     market = ledger.market[slots].astype(np.int64)
     distance = (orders.equity / world.out.notional[orders.rows])[owner]
     price = board.mark[market] * (1.0 - np.sign(ledger.quantity[slots]) * distance)
+    # Nobody sells below zero; what the bankrupt then still owes walks down the waterfall.
+    price = np.maximum(price, 0.0)
     # Largest debtor first; the order of rows decides between equals.
     queue = np.argsort(orders.equity[owner], kind="stable")
     winners: list[IntArray] = []
@@ -51,8 +53,9 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
                     winners.append(_close_side(world, int(v), int(m), side, *pick))
     world.liquidated[rows] = True
     settle_closed(world, np.unique(rows))
-    hit = np.concatenate(winners) if winners else np.empty(0, dtype=np.int64)
-    return np.unique(hit)
+    hit = np.unique(np.concatenate(winners) if winners else np.empty(0, dtype=np.int64))
+    settle_closed(world, hit, by_force=False)
+    return hit
 
 
 def ranked_winners(world: World, venue: int, market: int, side: float) -> IntArray:

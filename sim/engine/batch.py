@@ -150,7 +150,8 @@ def divert_to_adl(world: World, orders: ForcedOrders) -> BoolArray:
     for v in with_adl:
         mine = np.flatnonzero((clearer == v) & (loss > 0.0))
         mine = mine[largest_first(loss[mine])]
-        paid = cover_in_order(loss[mine], world.fund_value(v))
+        fund = 0.0 if world.layer(v, "insurance_fund") is None else world.fund_value(v)
+        paid = cover_in_order(loss[mine], fund)
         diverted[mine] = paid < loss[mine] * (1.0 - 1e-12)
     return diverted
 

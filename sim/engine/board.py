@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DEPTH_BAND = 0.01
 """Fall at which the recorded depth is measured (1 %, the band venues usually publish)."""
 
+CANCELLED = 1e-12
+"""Net order, as a share of the gross one, that is only the rounding of orders that cancel."""
+
 Flow = dict[int, dict[str, float]]
 """Signed contracts by market and cause; the sum over causes is the market's net order."""
 
@@ -33,6 +36,17 @@ class BatchFills:
     average: FloatArray
     move: FloatArray
     filled: BoolArray
+
+
+def _quotes_first(base: list[int], quote: list[int]) -> list[int]:
+    """Return the base assets so that each comes after those that quote it, where that can be."""
+    order: list[int] = []
+    left = set(base)
+    while left:
+        waits = {a for a, b in zip(base, quote, strict=True) if a in left and b in left and a != b}
+        order.append(min(left - waits or left))
+        left.discard(order[-1])
+    return order
 
 
 class MarketBoard:
@@ -58,6 +72,7 @@ class MarketBoard:
         assets = list(scenario.assets)
         self.base = np.array([assets.index(m.base) for m in markets])
         self.quote = np.array([assets.index(m.quote) for m in markets])
+        self.quotes_first = _quotes_first(self.base.tolist(), self.quote.tolist())
         self.initial = np.array([scenario.market_price(m) for m in markets], dtype=np.float64)
         self.last = self.initial.copy()
         self.anchor = self.initial.copy()
@@ -167,7 +182,7 @@ class MarketBoard:
                 continue
             fills.filled[m] = True
             net = math.fsum(parts.values())
-            if net == 0.0:
+            if abs(net) <= CANCELLED * math.fsum(map(abs, parts.values())):
                 continue
             before = float(self.last[m])
             fill = self.impact[m].execute(

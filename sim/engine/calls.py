@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray
 from sim.engine.world import TopUpInTransit
 
 if TYPE_CHECKING:
     from sim.engine.world import World
     from sim.schema import MarginCall, TopUp
+
+ROUNDING = 1e-12
+"""Share of gross notional by which equity may miss a level that a top-up restored exactly."""
 
 
 class CallDesk:
@@ -57,13 +60,12 @@ class CallDesk:
         if not self.active:
             return
         out = world.out
-        level = self.level[rows]
         up = world.board.up[world.clearer[rows]]
-        short = (out.notional[rows] > 0) & (out.equity[rows] < level * out.maintenance[rows]) & up
+        short = (out.notional[rows] > 0) & self._below(world, rows) & up
         called = world.deadline[rows] >= 0
         lifted = rows[called & ~short & up]
         world.deadline[lifted] = -1
-        world.required[lifted] = 1.0
+        world.required[lifted] = np.where(world.step[lifted] > 0, world.required[lifted], 1.0)
         for row in rows[short & ~called]:
             call = self.calls[world.clearer[row]]
             assert call is not None
@@ -73,10 +75,16 @@ class CallDesk:
             self._ask(world, int(row))
         if len(waiting):
             world.revalue(waiting)
-            still = out.equity[waiting] < self.level[waiting] * out.maintenance[waiting]
+            still = self._below(world, waiting)
             world.deadline[waiting[~still]] = -1
             expired = waiting[still & (world.deadline[waiting] <= world.tick)]
             world.required[expired] = np.maximum(world.required[expired], self.level[expired])
+
+    def _below(self, world: World, rows: IntArray) -> BoolArray:
+        """Return which accounts stand below their call level by more than rounding."""
+        out = world.out
+        wanted = self.level[rows] * out.maintenance[rows] - ROUNDING * out.notional[rows]
+        return np.asarray(out.equity[rows] < wanted)
 
     def _ask(self, world: World, row: int) -> None:
         """Send what a called account still needs, as far as its trader has it."""
@@ -115,6 +123,7 @@ class CallDesk:
             return []
         world.revalue(rows)
         floor = np.maximum(self.level[rows], 1.0) * world.out.maintenance[rows]
+        floor = floor + ROUNDING * world.out.notional[rows]
         spare: FloatArray = np.maximum(world.out.equity[rows] - floor, 0.0)
         return list(zip(rows.tolist(), spare.tolist(), strict=True))
 

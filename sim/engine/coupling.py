@@ -9,7 +9,13 @@ import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
 from sim.engine.board import BatchFills, Flow
-from sim.models.coupling import Quote, arbitrage_flows, closing_share, transmitted_moves
+from sim.models.coupling import (
+    ArbitrageTrades,
+    Quote,
+    arbitrage_flows,
+    closing_share,
+    transmitted_moves,
+)
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -102,26 +108,31 @@ def arbitrage(
     trades = arbitrage_flows([_quote(world, m, float(gaps[m])) for m in members], kappa)
     if trades is None:
         return
-    level = [float(gaps[m]) for m in members]
+    flow: Flow = {}
     for i, market in enumerate(members):
-        quantity = trades.contracts[i]
-        if quantity == 0.0:
-            continue
-        pull = {
-            f"arbitrage:{board.venue_names[board.venue[other]]}": trades.weight[j]
-            * (level[j] - level[i])
-            for j, other in enumerate(members)
-            if j != i and trades.weight[j] * (level[j] - level[i]) != 0.0
-        }
-        total = sum(pull.values())
-        shares = (
-            {cause: quantity * (part / total) for cause, part in pull.items()}
-            if total != 0.0
-            else {f"arbitrage:{board.venue_names[board.venue[market]]}": quantity}
-        )
-        fills = board.execute({market: shares}, generation)
-        slot = group.slots[[keep[i]]]
-        ledger.trade(slot, np.array([quantity]), fills.average[[market]], "arbitrage")
+        if trades.contracts[i] != 0.0:
+            flow[market] = _pulls(world, members, gaps, trades, i)
+    fills = board.execute(flow, generation)
+    active = np.array([i for i, m in enumerate(members) if m in flow], dtype=np.int64)
+    traded = np.array(members, dtype=np.int64)[active]
+    slots = group.slots[np.array(keep, dtype=np.int64)[active]]
+    ledger.trade(slots, np.array(trades.contracts)[active], fills.average[traded], "arbitrage")
+
+
+def _pulls(
+    world: World, members: list[int], gaps: FloatArray, trades: ArbitrageTrades, i: int
+) -> dict[str, float]:
+    """Return the contracts traded on member i by the venue whose price pulled at it."""
+    board, quantity = world.board, trades.contracts[i]
+    pull: dict[str, float] = {}
+    for j, other in enumerate(members):
+        part = trades.weight[j] * float(gaps[other] - gaps[members[i]])
+        if j != i and part != 0.0:
+            pull[f"arbitrage:{board.venue_names[board.venue[other]]}"] = part
+    total = sum(pull.values())
+    if total == 0.0:
+        return {f"arbitrage:{board.venue_names[board.venue[members[i]]]}": quantity}
+    return {cause: quantity * (part / total) for cause, part in pull.items()}
 
 
 def _quote(world: World, market: int, gap: float) -> Quote:

@@ -39,6 +39,10 @@ def draft_trader(plan: TraderPlan, scenario: Scenario) -> AccountsDraft:
                 f"trader '{plan.name}': no market '{symbol}' on {plan.venue}; "
                 f"there are {sorted(symbols)}"
             )
+    numbers = {**plan.deposit, **plan.positions}
+    for name, number in numbers.items():
+        if not np.isfinite(number):
+            raise RunError(f"trader '{plan.name}': {name} is {number}, not a finite number")
     quantity = np.array([plan.positions.get(scenario.markets[k].symbol, 0.0) for k in markets])
     price = np.array([scenario.market_price(scenario.markets[k]) for k in markets])
     return AccountsDraft(
@@ -103,7 +107,10 @@ class OwnAccount:
         """Return the position slot of a market of the venue."""
         market = self._view.number(symbol)
         first, last = self._world.ledger.position_start[self.row : self.row + 2]
-        return int(first + np.flatnonzero(self._world.ledger.market[first:last] == market)[0])
+        held = np.flatnonzero(self._world.ledger.market[first:last] == market)
+        if not len(held):
+            raise RunError(f"'{symbol}' is a spot market; no position can be held in it")
+        return int(first + held[0])
 
     def position(self, symbol: str) -> float:
         """Return the signed position [contracts]."""

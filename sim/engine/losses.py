@@ -23,8 +23,14 @@ DUST = 1e-12
 """Debt below this share of an account's gross flows is rounding, and the clearer's."""
 
 
-def settle_closed(world: World, rows: IntArray) -> dict[int, float]:
+def settle_closed(world: World, rows: IntArray, by_force: bool = True) -> dict[int, float]:
     """Settle the debts of those of `rows` that hold no position any more.
+
+    Parameters
+    ----------
+    rows : (N,) int64
+    by_force : bool
+        Whether forced orders closed them; else only those without equity owe anything.
 
     Returns
     -------
@@ -37,8 +43,12 @@ def settle_closed(world: World, rows: IntArray) -> dict[int, float]:
     done = rows[~holding]
     if not len(done):
         return {}
-    world.closed[done] = True
     balance = world.ledger.balance
+    if by_force:
+        world.closed[done] = True
+    else:
+        world.revalue(done)
+        done = done[world.out.equity[done] < 0.0]
     debtors = done[(balance[done] < 0.0).any(axis=1)]
     if not len(debtors):
         return {}

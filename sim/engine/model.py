@@ -10,19 +10,16 @@ import mesa
 import numpy as np
 
 from sim.agents import Arbitrageur, Trader, TraderCohort, Venue
-from sim.core.arrays import IntArray, sums
-from sim.core.errors import RunError
-from sim.engine.batch import send_batch
 from sim.engine.build import coupling_groups
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import close_level_gaps
-from sim.engine.generations import GenerationTracker
 from sim.engine.handwritten import OwnAccount, VenueView
 from sim.engine.index import index_prices
+from sim.engine.liquidations import LiquidationEngine
 from sim.engine.losses import socialise
 from sim.engine.recorder import Recorder
 from sim.engine.trade import TradeDesk
-from sim.engine.world import NOT_LABELLED, World
+from sim.engine.world import World
 from sim.ledger.invariants import check
 from sim.models.behaviour import behaviours
 from sim.models.mark import build_mark
@@ -52,11 +49,9 @@ class LiquidationModel(mesa.Model):
         self.groups = coupling_groups(world)
         self.calls = CallDesk(world)
         self.recorder = Recorder(world)
-        self.holding = np.flatnonzero(world.out.notional > 0.0)
-        self.generations = GenerationTracker(world)
-        self.latest_generation = 0
         self.venues = [self._venue(v, name) for v, name in enumerate(world.venue_names)]
         self.trade = TradeDesk(world, self.groups)
+        self.liquidations = LiquidationEngine(world, self.groups, self.calls, self._refresh_marks)
         self._cohorts()
         for group in self.groups:
             if group.kind == "arbitrage" and group.time_constant is not None:
@@ -130,7 +125,7 @@ class LiquidationModel(mesa.Model):
             self.agents_by_type[Arbitrageur].do("act", self._seconds)
         if len(touched):
             self.world.revalue(touched)
-            self._refresh_holding()
+            self.liquidations.refresh_holding()
 
     def _mark(self) -> None:
         for venue in self.venues:
@@ -147,101 +142,15 @@ class LiquidationModel(mesa.Model):
                 venue.refresh(world.board.last, world.board.index, world.board.mark)
 
     def _margin(self) -> None:
-        self.generations.begin_tick(self._seconds)
-        self.generations.note_other()
-        self.world.revalue(self.holding)
-        self.calls.review(self.world, self.holding)
-        self._find()
-
-    def _find(self, least: int = 0) -> IntArray:
-        """Label newly liquidatable accounts, clear healthy ones; return the liquidatable.
-
-        `least` is the lowest generation that a newly broken account may get.
-        """
-        world, rows = self.world, self.holding
-        out = world.out
-        required = world.required[rows]
-        stepping = world.step[rows] > 0
-        if stepping.any():
-            target = np.array([getattr(rule, "target_ratio", 1.0) for rule in world.rules])
-            slicing = np.array([rule.kind == "partial" for rule in world.rules])
-            clearer = world.clearer[rows]
-            more = np.where(stepping & slicing[clearer], target[clearer], 1.0)
-            required = np.maximum(required, more)
-        bad = (out.notional[rows] > 0.0) & (out.equity[rows] < required * out.maintenance[rows])
-        healthy = rows[~bad]
-        world.label[healthy] = NOT_LABELLED
-        world.step[healthy] = 0
-        broken = rows[bad]
-        fresh = broken[world.label[broken] == NOT_LABELLED]
-        if len(fresh):
-            world.label[fresh] = np.maximum(self.generations.label(fresh), least)
-        self.generations.checked()
-        return broken
-
-    def _ready(self, broken: IntArray) -> IntArray:
-        """Return the liquidatable accounts whose clearer sends a batch now."""
-        world = self.world
-        clearer = world.clearer[broken]
-        for v in np.unique(clearer):
-            latency = world.rules[v].latency
-            if latency > 0.0 and world.batch_due[v] < 0:
-                world.batch_due[v] = world.tick + world.clock.span(latency)
-        instant = np.array([rule.latency == 0.0 for rule in world.rules])
-        now = world.board.up & (
-            instant | ((world.batch_due >= 0) & (world.batch_due <= world.tick))
-        )
-        rows = broken[now[clearer]]
-        slots, owner = world.ledger.slots(rows)
-        sellable = world.board.tradable[world.ledger.market[slots]]
-        sellable &= world.ledger.quantity[slots] != 0.0
-        return rows[sums(owner, sellable, len(rows)) > 0]
+        self.liquidations.check(self._seconds)
 
     def _liquidate(self) -> None:
-        world = self.world
-        broken = self._find()
-        for _ in range(world.scenario.engine.max_generations):
-            rows = self._ready(broken)
-            if not len(rows):
-                break
-            self.latest_generation = send_batch(world, self.groups, rows)
-            self.generations.note_forced(self.latest_generation)
-            self._next_batches(rows)
-            self._refresh_marks()
-            self._refresh_holding()
-            world.revalue(self.holding)
-            world.label[rows] = NOT_LABELLED
-            broken = self._find()
-        else:
-            raise RunError(
-                f"the cascade of tick {world.tick} did not settle within "
-                f"engine.max_generations = {world.scenario.engine.max_generations} generations"
-            )
-        self._idle_engines(broken)
-
-    def _next_batches(self, rows: IntArray) -> None:
-        """Set the time of the next batch of every clearer with latency that just sent one."""
-        world = self.world
-        for v in np.unique(world.clearer[rows]):
-            latency = world.rules[v].latency
-            if latency > 0.0:
-                world.batch_due[v] = world.tick + max(world.clock.span(latency), 1)
-
-    def _idle_engines(self, broken: IntArray) -> None:
-        """Stop the timers of clearers that have nothing left to liquidate."""
-        busy = np.zeros(len(self.world.rules), dtype=bool)
-        busy[self.world.clearer[broken]] = True
-        self.world.batch_due[~busy] = -1
-
-    def _refresh_holding(self) -> None:
-        """List the accounts that hold positions; only they are revalued."""
-        self.holding = np.flatnonzero(self.world.out.notional > 0.0)
+        self.liquidations.cascade()
 
     def _waterfall(self) -> None:
         while socialise(self.world):
-            self.world.revalue(self.holding)
-            self._find(self.latest_generation + 1)
-            self._liquidate()
+            self.liquidations.look_again()
+            self.liquidations.cascade()
 
     def _breaker(self) -> None:
         """Halts start and end; no breaker exists yet, outages act in the shock phase."""

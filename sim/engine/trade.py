@@ -12,6 +12,7 @@ from sim.core.arrays import IntArray, sums
 from sim.core.errors import RunError
 from sim.engine.board import Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
+from sim.engine.losses import settle_closed
 from sim.kernels.margin import MarginOutputs, account_margin
 from sim.models.behaviour import CohortView
 
@@ -39,7 +40,7 @@ class TradeDesk:
         equity = np.zeros(rows[1] - rows[0])
         if needs_equity:
             out = MarginOutputs.empty(world.accounts)
-            account_margin(world.margin_inputs(board.last), np.arange(*rows), out)
+            account_margin(world.margin_inputs(board.last), np.arange(*rows), world.required, out)
             equity = out.equity[rows[0] : rows[1]]
         return CohortView(
             quantity=ledger.quantity[part],
@@ -105,4 +106,6 @@ class TradeDesk:
         ledger.trade(places, total, price, "trade")
         transmit(world, self.groups, fills, flow, 0)
         close_opened_gaps(world, self.groups, before, 0)
-        return np.unique(ledger.position_row[places].astype(np.int64))
+        rows = np.unique(ledger.position_row[places].astype(np.int64))
+        settle_closed(world, rows, by_force=False)
+        return rows

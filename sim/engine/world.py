@@ -172,19 +172,22 @@ class World:
             self.tables.deduction,
         )
 
-    def revalue(self, rows: IntArray) -> None:
-        """Bring equity, maintenance margin and notional of accounts up to date."""
-        account_margin(self.margin_inputs(), rows, self.out)
+    def revalue(self, rows: IntArray) -> IntArray:
+        """Bring equity, maintenance margin and notional of accounts up to date.
+
+        Returns those of `rows` that are below their required margin ratio.
+        """
+        return account_margin(self.margin_inputs(), rows, self.required, self.out)
 
     def refresh_asset_prices(self) -> None:
         """Value assets at the mean last price of their markets that are up, else exogenously.
 
-        Spot markets count where an asset has any, perpetuals and futures otherwise.
+        An asset is valued after the assets that its markets are quoted in. Spot markets count where an asset has any, perpetuals and futures otherwise.
         """
         board, markets = self.board, self.scenario.markets
         prices = self.free_price.copy()
         up = board.up[board.venue]
-        for asset in np.unique(board.base):
+        for asset in board.quotes_first:
             mine = np.flatnonzero(board.base == asset)
             spot = [m for m in mine if markets[m].kind == "spot"]
             group = np.array(spot if spot else mine)

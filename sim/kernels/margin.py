@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, Int16Array, IntArray
+from sim.core.arrays import FloatArray, Int16Array, IntArray
 
 try:
     from numba import njit
@@ -78,8 +78,10 @@ class MarginOutputs(NamedTuple):
         return cls(np.zeros(rows), np.zeros(rows), np.zeros(rows))
 
 
-def account_margin_numpy(inputs: MarginInputs, rows: IntArray, out: MarginOutputs) -> None:
-    """Fill `out` at `rows`; the plain reference (see the module's formula)."""
+def account_margin_numpy(
+    inputs: MarginInputs, rows: IntArray, required: FloatArray, out: MarginOutputs
+) -> IntArray:
+    """Fill `out` at `rows` and return the breached ones; the plain reference."""
     start, stop = inputs.position_start[rows], inputs.position_start[rows + 1]
     counts = stop - start
     owner = np.repeat(np.arange(len(rows)), counts)
@@ -97,7 +99,7 @@ def account_margin_numpy(inputs: MarginInputs, rows: IntArray, out: MarginOutput
     nominal = np.abs(size) * price
     v = clearer[owner]
     tier = (inputs.tier_floor[v, market] <= nominal[:, None]).sum(axis=1) - 1
-    required = nominal * inputs.tier_rate[v, market, tier] - inputs.tier_deduction[v, market, tier]
+    needed = nominal * inputs.tier_rate[v, market, tier] - inputs.tier_deduction[v, market, tier]
     gain = size * (price - inputs.entry_price[slot]) * worth
     open_position = size != 0.0
     n = len(rows)
@@ -106,8 +108,12 @@ def account_margin_numpy(inputs: MarginInputs, rows: IntArray, out: MarginOutput
     out.equity[rows] = np.bincount(
         everyone, np.concatenate([equity, np.where(open_position, gain, 0.0)]), n
     )[head]
-    out.maintenance[rows] = np.bincount(owner, np.where(open_position, required * worth, 0.0), n)
+    out.maintenance[rows] = np.bincount(owner, np.where(open_position, needed * worth, 0.0), n)
     out.notional[rows] = np.bincount(owner, np.where(open_position, nominal * worth, 0.0), n)
+    holding = out.notional[rows] > 0.0
+    below = out.equity[rows] < required[rows] * out.maintenance[rows]
+    breached: IntArray = rows[holding & below]
+    return breached
 
 
 def _account_margin_loop(
@@ -126,10 +132,13 @@ def _account_margin_loop(
     tier_rate: FloatArray,
     tier_deduction: FloatArray,
     rows: IntArray,
+    required: FloatArray,
     equity_out: FloatArray,
     maintenance_out: FloatArray,
     notional_out: FloatArray,
-) -> None:
+    breached: IntArray,
+) -> int:
+    count = 0
     tiers = tier_floor.shape[2]
     assets = balance.shape[1]
     for i in range(rows.shape[0]):
@@ -153,16 +162,20 @@ def _account_margin_loop(
             t = 0
             while t + 1 < tiers and tier_floor[v, m, t + 1] <= nominal:
                 t += 1
-            required = nominal * tier_rate[v, m, t] - tier_deduction[v, m, t]
+            needed = nominal * tier_rate[v, m, t] - tier_deduction[v, m, t]
             equity += size * (price - entry_price[j]) * worth
-            maintenance += required * worth
+            maintenance += needed * worth
             notional += nominal * worth
         equity_out[row] = equity
         maintenance_out[row] = maintenance
         notional_out[row] = notional
+        if notional > 0.0 and equity < required[row] * maintenance:
+            breached[count] = row
+            count += 1
+    return count
 
 
-_compiled: Callable[..., None] | None = (
+_compiled: Callable[..., int] | None = (
     njit(cache=True, nogil=True)(_account_margin_loop) if HAS_NUMBA else None
 )
 
@@ -172,27 +185,32 @@ def backend() -> str:
     return "numba" if _compiled is not None else "numpy"
 
 
-def account_margin(inputs: MarginInputs, rows: IntArray, out: MarginOutputs) -> None:
-    """Fill equity, maintenance margin and gross notional of the accounts in `rows`.
+def account_margin(
+    inputs: MarginInputs, rows: IntArray, required: FloatArray, out: MarginOutputs
+) -> IntArray:
+    """Fill equity, maintenance margin and gross notional of accounts; find the breached ones.
 
     Parameters
     ----------
     inputs : MarginInputs
     rows : (N,) int64
         Rows to revalue, each at most once.
+    required : (R,) float64 [1]
+        Margin ratio below which an account that holds positions is breached.
     out : MarginOutputs
         Written at `rows`, untouched elsewhere.
+
+    Returns
+    -------
+    (B,) int64
+        Those of `rows`, in order, with ``equity < required * maintenance``.
 
     Notes
     -----
     Formula in the module's docstring. Uses the compiled twin where numba is installed.
     """
     if _compiled is None:
-        account_margin_numpy(inputs, rows, out)
-    else:
-        _compiled(*inputs, rows, *out)
-
-
-def breached(out: MarginOutputs, level: FloatArray | float = 1.0) -> BoolArray:
-    """Return which rows hold positions and have equity below `level` x maintenance margin."""
-    return np.asarray((out.notional > 0.0) & (out.equity < level * out.maintenance))
+        return account_margin_numpy(inputs, rows, required, out)
+    breached = np.empty(len(rows), dtype=np.int64)
+    count = _compiled(*inputs, rows, required, *out, breached)
+    return breached[:count].copy()

@@ -67,12 +67,14 @@ class Ledger:
     reasons: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
     volume: FloatArray = field(init=False)
     turnover: FloatArray = field(init=False)
+    quote_columns: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
         cost = np.abs(self.quantity * self.entry_price * self.multiplier[self.market])
         markets = len(self.multiplier)
         self.volume = sums(self.market, np.abs(self.quantity), markets)
         self.turnover = sums(self.market, cost, markets)
+        self.quote_columns = np.unique(self.quote_column)
 
     def transfer(
         self,
@@ -114,14 +116,6 @@ class Ledger:
         else:
             np.add.at(held, destination, amounts)
         self.reasons[reason, column] += float(amounts.sum())
-
-    def pay_signed(
-        self, rows: IntArray, counterparty: int, column: int, amount: FloatArray, reason: str
-    ) -> None:
-        """Pay `rows` from one counterparty row where positive, collect from them where negative."""
-        gain, loss = amount > 0.0, amount < 0.0
-        self.transfer(counterparty, rows[gain], column, amount[gain], reason)
-        self.transfer(rows[loss], counterparty, column, -amount[loss], reason)
 
     def fill(
         self, positions: IntArray, change: FloatArray, price: FloatArray, reason: str
@@ -167,11 +161,15 @@ class Ledger:
         self.volume += sums(market, np.abs(change), markets)
         self.turnover += sums(market, np.abs(change) * price * multiplier, markets)
         rows = self.position_row[positions].astype(np.int64)
-        for m in np.unique(market):
-            mine = market == m
-            clearing = self.plan.first_clearing + int(m)
-            column = int(self.quote_column[m])
-            self.pay_signed(rows[mine], clearing, column, realised[mine], reason)
+        clearing = self.plan.first_clearing + market.astype(np.int64)
+        columns = self.quote_column[market]
+        for column in np.unique(columns):
+            gain, loss = realised > 0.0, realised < 0.0
+            if len(self.quote_columns) > 1:
+                gain, loss = gain & (columns == column), loss & (columns == column)
+            paid = int(column)
+            self.transfer(clearing[gain], rows[gain], paid, realised[gain], reason)
+            self.transfer(rows[loss], clearing[loss], paid, -realised[loss], reason)
         return realised
 
     def trade(
@@ -183,12 +181,11 @@ class Ledger:
         """
         realised = self.fill(positions, change, price, reason)
         market = self.market[positions]
-        for m in np.unique(market):
-            mine = market == m
-            net = float(change[mine].sum())
-            if net != 0.0:
-                slot = self.outside_position[[m]]
-                self.fill(slot, np.array([-net]), price[mine][:1], reason)
+        net = sums(market, change, len(self.multiplier))
+        paid = np.zeros(len(self.multiplier))
+        paid[market] = price
+        traded = np.flatnonzero(net)
+        self.fill(self.outside_position[traded], -net[traded], paid[traded], reason)
         return realised
 
     def slots(self, rows: IntArray) -> tuple[IntArray, IntArray]:

@@ -154,8 +154,9 @@ def csv_header(path: Path, file: str) -> list[str]:
         If the first line is not UTF-8 text or separates columns by something else.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = next(csv.reader(stream), [])
+        with path.open("rb") as stream:
+            first = stream.readline().decode("utf-8-sig")
+        header = next(csv.reader([first.rstrip("\r\n")]), [])
     except (UnicodeDecodeError, csv.Error):
         raise BookError(
             Problem(

@@ -84,7 +84,14 @@ class ExponentialImpact(_Impact):
 
     kind: Literal["exponential"] = attribute("Impact model.", "-", "exponential")
     floor: Number = attribute("Price that selling without end tends to.", "quote", ge=0)
-    depth: Number = attribute("Quantity over which the price decays by 1/e.", "contracts", gt=0)
+    depth: Number = attribute(
+        "Quantity over which the price decays by 1/e.", "contracts, or as depth_unit", gt=0
+    )
+    depth_unit: Literal["contracts", "quote"] = attribute(
+        "Unit of depth; in quote an order counts with its value at the price it meets.",
+        "-",
+        "contracts",
+    )
     fill: Literal["average", "alpha"] = attribute(
         "Fill price: average along the curve, or a mix of its two ends.", "-", "average"
     )
@@ -115,12 +122,7 @@ class PowerImpact(_Impact):
 
 
 Impact = Annotated[
-    NoImpact
-    | IlliquidImpact
-    | LinearImpact
-    | SquareRootImpact
-    | ExponentialImpact
-    | PowerImpact,
+    NoImpact | IlliquidImpact | LinearImpact | SquareRootImpact | ExponentialImpact | PowerImpact,
     Field(discriminator="kind"),
 ]
 """Any impact model."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
@@ -16,7 +17,7 @@ from sim.core.errors import Problem, ScenarioError
 from sim.schema.base import show
 from sim.schema.locator import KeyPath, Place
 
-MOST_VALUES = 2_000_000
+MOST_VALUES = 300_000
 """Values a file may expand to through its anchors."""
 
 
@@ -140,7 +141,12 @@ class _Plain:
             if isinstance(value, CommentedMap):
                 return self._mapping(value, path, open_ids)
             return self._sequence(value, path, open_ids)
-        return _scalar(value)
+        if isinstance(value, TaggedScalar) and str(value.tag.value).endswith(":str"):
+            return str(value.value)
+        scalar = _scalar(value)
+        if scalar is not None and not isinstance(scalar, (bool, int, float, str, date)):
+            _fail(self.file, "a value with a tag", "values without tags", path=dotted(path))
+        return scalar
 
     def _mapping(self, value: CommentedMap, path: KeyPath, open_ids: tuple[int, ...]) -> Any:
         result = {}

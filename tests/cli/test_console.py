@@ -44,6 +44,20 @@ def test_amounts(value: object, text: str) -> None:
     assert amount(value) == text
 
 
+def test_a_narrow_screen_cuts_no_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    emit_table(None, ("account", "first", "second"), [("a-long-name", "1,234,567.89", "98,765.4")])
+    assert capsys.readouterr().out.splitlines()[-2].split() == [
+        "a-long-name",
+        "1,234,567.89",
+        "98,765.4",
+    ]
+    emit_table(None, ("name", "text"), [("first", "many words " * 10)], left=2)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 30
+
+
 def test_tables_in_a_pipe_are_plain_and_keep_long_cells(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

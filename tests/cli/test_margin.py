@@ -62,7 +62,9 @@ def test_a_human_sees_the_twenty_nearest_and_how_many_more(book: Path) -> None:
     assert finite == sorted(finite)
     assert ratios[-1] is None  # the account without positions is never liquidated
     first = document["accounts"][0]["account_id"]
-    assert first in result.stdout.split("positions")[0].splitlines()[4]
+    lines = result.stdout.splitlines()
+    rule = next(number for number, line in enumerate(lines) if "───" in line)
+    assert lines[rule + 1].split()[0] == first
 
 
 def test_csv_has_every_position_and_every_account(book: Path) -> None:

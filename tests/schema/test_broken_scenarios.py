@@ -65,10 +65,14 @@ CASES = {
         "kind: linaer",
         "markets.1.impact.kind",
         "linaer",
-        ("'linaer'", "none, linear, square_root, exponential, power", "did you mean 'linear'"),
+        ("'linaer'", "linear, square_root, exponential, power", "did you mean 'linear'"),
     ),
     "no kind": Broken(
-        "{kind: none}", "{}", "markets.4.impact.kind", "impact: {}", ("nothing", "none, linear")
+        "{kind: none}",
+        "{}",
+        "markets.4.impact.kind",
+        "impact: {}",
+        ("nothing", "none, ", "linear, "),
     ),
     "kind in the wrong case": Broken(
         "kind: jump,", "kind: Jump,", "shocks.0.kind", "Jump", ("did you mean 'jump'",)
@@ -117,7 +121,7 @@ CASES = {
         "impact: none",
         "markets.4.impact",
         "none}",
-        ("'none'", "a mapping with the key 'kind'", "none, linear"),
+        ("'none'", "a mapping with the key 'kind': none, "),
     ),
     "mapping for a list": Broken(
         "portfolio: {BTC: 1, ETH-PERP: 2}",

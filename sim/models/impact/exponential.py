@@ -10,6 +10,11 @@ Symbols: ``p`` price [quote/base], ``q`` signed order [contracts], ``B`` price a
 unconstrained buyers step in [quote/base], ``delta`` depth [contracts], ``m`` liquidity multiplier
 [1], ``alpha`` share of the move that the order itself suffers [1].
 
+The paper counts orders in money. With ``depth_unit: quote`` delta is a notional [quote] and an
+order counts with its value at the price it meets: ``delta`` above is then ``delta / (p c)``, with
+``c`` units of base per contract. Such a depth holds fewer contracts the higher the price, and
+an order split in two does not walk exactly as far as one.
+
 The relative fall of a sell is the paper's
 ``Psi(q, p) = (1 - B / p) (1 - exp(-|q| / delta))``. "average" is the exact mean along the walk;
 "alpha" is the paper's loss ``alpha * Psi`` on the part sold (1/2 in its calibration).
@@ -42,7 +47,11 @@ class ExponentialConfig(ImpactConfig, Protocol):
 
     @property
     def depth(self) -> float:
-        """Depth delta [contracts]."""
+        """Depth delta [contracts], or [quote] by `depth_unit`."""
+
+    @property
+    def depth_unit(self) -> Literal["contracts", "quote"]:
+        """Unit of the depth."""
 
     @property
     def fill(self) -> Literal["average", "alpha"]:
@@ -63,21 +72,26 @@ class ExponentialImpact(ImpactModel):
     base_price : float
         B [quote/base], >= 0.
     depth : float
-        delta [contracts], > 0.
+        delta [contracts], > 0; [quote] where `contract_size` is given.
     fill : {"average", "alpha"}
         Rule of the average price.
     alpha : float
         Share in [0, 1] used by fill "alpha".
+    contract_size : float or None
+        Units of base per contract, > 0, if the depth is in quote; None: it is in contracts.
     """
 
     base_price: float
     depth: float
     fill: Literal["average", "alpha"] = "average"
     alpha: float = 0.5
+    contract_size: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive("depth", self.depth)
+        if self.contract_size is not None:
+            require_positive("contract_size", self.contract_size)
         if not 0.0 <= self.base_price < math.inf:
             raise ValueError(f"base_price must be >= 0 and finite, found {self.base_price}")
         if self.fill not in ("average", "alpha"):
@@ -105,6 +119,7 @@ class ExponentialImpact(ImpactModel):
             depth=config.depth,
             fill=config.fill,
             alpha=config.alpha,
+            contract_size=multiplier if config.depth_unit == "quote" else None,
             resilience_half_life=config.resilience_half_life,
             permanent_share=config.permanent_share,
         )
@@ -139,7 +154,7 @@ class ExponentialImpact(ImpactModel):
         above = price - self.base_price
         if above <= 0.0:
             return price, price
-        depths = quantity / (self.depth * liquidity)
+        depths = quantity / self._contracts(price, liquidity)
         try:
             growth = math.expm1(depths)
         except OverflowError:
@@ -161,7 +176,12 @@ class ExponentialImpact(ImpactModel):
         above, left = price - self.base_price, target - self.base_price
         if above <= 0.0 or left <= 0.0:
             return math.copysign(math.inf, target - price)
-        return self.depth * liquidity * math.log(left / above)
+        return self._contracts(price, liquidity) * math.log(left / above)
 
     def _slope(self, price: float, anchor: float, liquidity: float) -> float:
-        return max(price - self.base_price, 0.0) / (self.depth * liquidity)
+        return max(price - self.base_price, 0.0) / self._contracts(price, liquidity)
+
+    def _contracts(self, price: float, liquidity: float) -> float:
+        """Return the depth delta m [contracts] at a price."""
+        depth = self.depth * liquidity
+        return depth if self.contract_size is None else depth / (price * self.contract_size)

@@ -52,5 +52,7 @@ def water_fill(loss: float, weight: FloatArray, capacity: FloatArray) -> FloatAr
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = (loss - full[:-1]) / weights_left
     fits = (scale <= level[order]) & (weights_left > 0.0)
+    if not fits.any():  # the loss is all the capacity but for rounding
+        return capacity
     k = int(np.argmax(fits))
     return np.asarray(np.minimum(capacity, scale[k] * weight))

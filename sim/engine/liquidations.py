@@ -1,0 +1,172 @@
+"""The margin and liquidate phases: who is broken, and the cascade until it is quiet.
+
+Every pass over the accounts fills their equity and maintenance margin and finds those below
+their required ratio. The clearers that may act now send one batch together, prices and marks
+follow, and the accounts are looked at again, until no clearer that may act has anything to
+sell. A clearer with latency L sends one batch, L seconds after the first of its accounts broke,
+and then one every L seconds while it has any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import BoolArray, IntArray, sums
+from sim.core.errors import RunError
+from sim.engine.batch import send_batch
+from sim.engine.calls import CallDesk
+from sim.engine.coupling import CouplingGroup
+from sim.engine.generations import GenerationTracker
+from sim.engine.world import NOT_LABELLED, World
+
+if TYPE_CHECKING:
+    from sim.schema import Liquidation
+
+IDLE = -1
+"""Batch time of a clearer that has nothing to liquidate."""
+
+
+class LiquidationEngine:
+    """Margin checks and forced selling of one world.
+
+    Parameters
+    ----------
+    world : World
+    groups : list of CouplingGroup
+    calls : CallDesk
+    refresh_marks : callable
+        Brings marks and asset prices up to the last prices.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        groups: list[CouplingGroup],
+        calls: CallDesk,
+        refresh_marks: Callable[[], None],
+    ) -> None:
+        self.world = world
+        self.groups = groups
+        self.calls = calls
+        self.refresh_marks = refresh_marks
+        self.generations = GenerationTracker(world)
+        self.latest_generation = 0
+        self.holding: IntArray = np.flatnonzero(world.out.notional > 0.0)
+        self.broken: IntArray = np.empty(0, dtype=np.int64)
+        self.labelled: IntArray = np.empty(0, dtype=np.int64)
+        self.instant = np.array([rule.latency == 0.0 for rule in world.rules])
+        self._flag = np.zeros(world.accounts, dtype=bool)
+
+    def refresh_holding(self) -> None:
+        """List the accounts that hold positions; only they are revalued."""
+        self.holding = np.flatnonzero(self.world.out.notional > 0.0)
+
+    def check(self, seconds: float) -> None:
+        """Revalue all accounts, make margin calls and find the liquidatable."""
+        self.generations.begin_tick(seconds)
+        self.generations.note_other()
+        self.broken = self.world.revalue(self.holding)
+        if self.calls.active:
+            self.calls.review(self.world, self.holding)
+            self.broken = self.world.revalue(self.holding)
+        self._label(0)
+
+    def look_again(self) -> None:
+        """Find who broke because losses were spread over the survivors."""
+        self.broken = self.world.revalue(self.holding)
+        self._label(self.latest_generation + 1)
+
+    def _label(self, least: int) -> None:
+        """Give newly broken accounts a generation of at least `least`; forget healed ones."""
+        world, broken = self.world, self.broken
+        self._flag[broken] = True
+        healed = self.labelled[~self._flag[self.labelled]]
+        self._flag[broken] = False
+        world.label[healed] = NOT_LABELLED
+        world.step[healed] = 0
+        world.required[healed] = 1.0
+        fresh = broken[world.label[broken] == NOT_LABELLED]
+        if len(fresh):
+            world.label[fresh] = np.maximum(self.generations.label(fresh), least)
+        self.labelled = broken
+        self.generations.checked()
+
+    def cascade(self) -> None:
+        """Send batches, generation by generation, until no clearer may act.
+
+        Raises
+        ------
+        RunError
+            The cascade did not end within ``engine.max_generations``.
+        """
+        world = self.world
+        for _ in range(world.scenario.engine.max_generations):
+            rows = self._ready()
+            if not len(rows):
+                break
+            self._send(rows)
+        else:
+            raise RunError(
+                f"the cascade of tick {world.tick} did not settle within "
+                f"engine.max_generations = {world.scenario.engine.max_generations} generations"
+            )
+        self._idle()
+
+    def _send(self, rows: IntArray) -> None:
+        """Send one batch and find who is broken after it."""
+        world = self.world
+        self._open_episodes(rows)
+        self.latest_generation = send_batch(world, self.groups, rows)
+        self.generations.note_forced(self.latest_generation)
+        self._schedule(rows)
+        self.refresh_marks()
+        self.refresh_holding()
+        world.label[rows] = NOT_LABELLED
+        self.broken = world.revalue(self.holding)
+        # An account may be whole again because of this very batch; its episode ends then.
+        self.labelled = np.union1d(self.labelled, rows)
+        self._label(0)
+
+    def _open_episodes(self, rows: IntArray) -> None:
+        """Hold accounts that sell in slices to their clearer's target ratio from now on."""
+        world = self.world
+        for v in np.unique(world.clearer[rows]):
+            rule: Liquidation = world.rules[v]
+            if rule.kind == "partial" and rule.target_ratio > 1.0:
+                mine = rows[world.clearer[rows] == v]
+                world.required[mine] = np.maximum(world.required[mine], rule.target_ratio)
+
+    def _ready(self) -> IntArray:
+        """Return the liquidatable accounts whose clearer sends a batch now."""
+        world, broken = self.world, self.broken
+        if not len(broken):
+            return broken
+        clearer = world.clearer[broken]
+        for v in np.unique(clearer):
+            if not self.instant[v] and world.batch_due[v] == IDLE:
+                world.batch_due[v] = world.tick + world.clock.span(world.rules[v].latency)
+        waited: BoolArray = (world.batch_due != IDLE) & (world.batch_due <= world.tick)
+        now = world.board.up & (self.instant | waited)
+        rows = broken[now[clearer]]
+        slots, owner = world.ledger.slots(rows)
+        sellable = world.board.tradable[world.ledger.market[slots]]
+        sellable &= world.ledger.quantity[slots] != 0.0
+        ready: IntArray = rows[sums(owner, sellable, len(rows)) > 0.0]
+        return ready
+
+    def _schedule(self, rows: IntArray) -> None:
+        """Set the time of the next batch of every clearer with latency that just sent one."""
+        world = self.world
+        for v in np.unique(world.clearer[rows]):
+            if not self.instant[v]:
+                wait = max(world.clock.span(world.rules[v].latency), 1)
+                world.batch_due[v] = world.tick + wait
+
+    def _idle(self) -> None:
+        """Stop the timers of clearers that have nothing left to liquidate."""
+        busy = np.zeros(len(self.world.rules), dtype=bool)
+        busy[self.world.clearer[self.broken]] = True
+        self.world.batch_due[~busy] = IDLE
