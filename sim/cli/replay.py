@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -32,7 +31,7 @@ def replay(
 
     outputs = list(read_manifest(run_dir)["outputs"])
     mismatch = _mismatch(run_dir, quiet=quiet)
-    differing = _named(outputs, mismatch) if mismatch else []
+    differing = list(mismatch.outputs) if mismatch else []
     if as_json:
         message = None if mismatch is None else one_line(str(mismatch))
         document = {"folder": str(run_dir), "ok": mismatch is None, "files": outputs}
@@ -58,12 +57,6 @@ def _mismatch(run_dir: Path, *, quiet: bool) -> ReplayMismatch | None:
     except ScenarioError as error:
         raise ScenarioError(_placed(problem, run_dir) for problem in error.problems) from None
     return None
-
-
-def _named(outputs: list[str], mismatch: ReplayMismatch) -> list[str]:
-    """Return the outputs that the message of a mismatch names."""
-    words = set(re.split(r"[,;:]?\s+|[;:]$", str(mismatch)))
-    return [name for name in outputs if name in words]
 
 
 def _placed(problem: Problem, run_dir: Path) -> Problem:

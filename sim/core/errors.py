@@ -91,7 +91,11 @@ class ConservationError(RunError, ArithmeticError):
 
 
 class ReplayMismatch(SimError, AssertionError):
-    """A replayed run did not write the same bytes."""
+    """A replayed run did not write the same bytes; `outputs` names the files that differ."""
+
+    def __init__(self, message: str, outputs: Iterable[str] = ()) -> None:
+        self.outputs: tuple[str, ...] = tuple(outputs)
+        super().__init__(message)
 
 
 class MissingExtraError(SimError, ImportError):

@@ -180,7 +180,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> int
     close_opened_gaps(world, groups, before, generation)
     world.step[rows] += 1
     world.revalue(np.concatenate(touched))
-    if world.scenario.engine.check:
+    if world.checked:
         check(world.ledger, f"generation {generation} of tick {world.tick}")
     return generation
 

@@ -72,7 +72,7 @@ def build_manifest(
             "base_dir": str(scenario.source.base_dir.resolve()),
             "files": file_digests(scenario),
         },
-        "check": scenario.engine.check,
+        "check": world.checked,
         "handwritten_traders": [plan.name for plan in traders],
         "shocks": world.exogenous.marks(),
         "population": [

@@ -97,7 +97,7 @@ class LiquidationModel(mesa.Model):
         self.world.tick = number
         for name, phase in zip(PHASES, self.phases, strict=True):
             phase()
-            if self.world.scenario.engine.check:
+            if self.world.checked:
                 check(self.world.ledger, f"phase {name} of tick {number}")
 
     @property

@@ -93,7 +93,8 @@ def replay(run_dir: str | Path, progress: Progress | None = None) -> list[str]:
                 f"; the run was made by code {manifest['code_version']}, "
                 f"this is {result.manifest['code_version']}"
             )
-        raise ReplayMismatch(f"{len(different)} outputs differ: {', '.join(different)}{reason}")
+        message = f"{len(different)} outputs differ: {', '.join(different)}{reason}"
+        raise ReplayMismatch(message, different)
     return list(outputs)
 
 

@@ -72,10 +72,8 @@ def run(
     """
     began = time.perf_counter()
     seed = scenario.seed if seed is None else seed
-    if check and not scenario.engine.check:
-        engine = scenario.engine.model_copy(update={"check": True})
-        scenario = scenario.model_copy(update={"engine": engine})
     world = build_world(scenario, seed, traders)
+    world.checked = check or scenario.engine.check
     check_ledger(world.ledger, "the opening")
     model = LiquidationModel(world, traders)
     try:

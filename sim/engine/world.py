@@ -99,6 +99,8 @@ class World:
         Tick of the next batch of a clearer with latency, or -1 when idle.
     settlement : (V,) int64
         Balance column in which a clearer charges and compensates.
+    checked : bool
+        Whether invariants are checked after every phase and generation.
     """
 
     scenario: Scenario
@@ -136,6 +138,7 @@ class World:
     in_flight: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     deficits: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     tick: int = 0
+    checked: bool = False
 
     @property
     def accounts(self) -> int:
@@ -182,7 +185,8 @@ class World:
     def refresh_asset_prices(self) -> None:
         """Value assets at the mean last price of their markets that are up, else exogenously.
 
-        An asset is valued after the assets that its markets are quoted in. Spot markets count where an asset has any, perpetuals and futures otherwise.
+        An asset is valued after the assets that its markets are quoted in. Spot markets count
+        where an asset has any, perpetuals and futures otherwise.
         """
         board, markets = self.board, self.scenario.markets
         prices = self.free_price.copy()

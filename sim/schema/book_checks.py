@@ -202,6 +202,10 @@ def _reference_rules(scenario: Scenario) -> Iterator[Rule]:
         "a symbol the venue lists: " + ", ".join(sorted(m.id for m in scenario.markets)),
         symbols,
     )
+    yield from _tradable_rules()
+
+
+def _tradable_rules() -> Iterator[Rule]:
     yield Rule(
         "positions",
         "symbol",

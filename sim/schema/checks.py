@@ -123,6 +123,9 @@ def market_findings(scenario: Scenario) -> Iterator[Finding]:
                 f"'{market.quote}', the base itself",
                 "an asset other than the base",
             )
+        if market.kind == "spot" and market.open_interest is not None:
+            found = f"{market.open_interest:g} in a spot market"
+            yield Finding((*path, "open_interest"), found, "only for perpetuals and futures")
         if market.id in seen:
             yield Finding(
                 (*path, "symbol"),

@@ -24,9 +24,13 @@ SHAPES = {
     "string_type": "text",
     "bool_type": "true or false",
     "int_type": "a whole number",
+    "int_parsing_size": "a whole number of moderate size",
     "float_type": "a number",
 }
 """What is allowed where the type of a value is wrong."""
+
+UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
+"""Errors of a key, not of its value."""
 
 BOUNDS = {
     "greater_than": ("gt", "above"),
@@ -61,8 +65,8 @@ def problems_of(error: ValidationError, data: Any, source: Source) -> list[Probl
 def _problem(item: dict[str, Any], data: Any, source: Source) -> Problem:
     """Return one problem of one pydantic error."""
     kind, loc = item["type"], tuple(item["loc"])
-    of_key = kind == "extra_forbidden" or (bool(loc) and loc[-1] == "[key]")
-    path = clean_path(loc, data, keep_last=kind == "extra_forbidden")
+    of_key = kind in UNKNOWN_KEY or (bool(loc) and loc[-1] == "[key]")
+    path = clean_path(loc, data, keep_last=kind in UNKNOWN_KEY)
     value, exists = (path[-1], True) if loc[-1:] == ("[key]",) else value_at(data, path)
     found, allowed, hint, below = _words(item, loc, path, value if exists else None, exists)
     full = (*path, *below)
@@ -81,7 +85,7 @@ def _words(
         return context["found"], context["allowed"], context.get("hint"), ()
     if kind == "missing":
         return "nothing", f"a value: '{path[-1]}' is required", None, ()
-    if kind == "extra_forbidden":
+    if kind in UNKNOWN_KEY:
         keys = keys_at(loc[:-1])
         return f"unknown key '{path[-1]}'", ", ".join(keys), nearest(path[-1], keys), ()
     if kind in BOUNDS:
@@ -101,7 +105,8 @@ def _words(
 
 def _length_words(kind: str, context: Mapping[str, Any]) -> str:
     if kind == "too_short":
-        return f"at least {context['min_length']} entries"
+        fewest = context["min_length"]
+        return f"at least {fewest} {'entry' if fewest == 1 else 'entries'}"
     return f"at most {context['max_length']} entries"
 
 

@@ -56,7 +56,8 @@ class PathShock(Model):
                 "path",
                 [Finding((), f"{found} of file and points", "exactly one of file and points")],
             )
-        refuse("path", _point_findings(self.points or [(0.0, 1.0), (1.0, 1.0)]))
+        if self.points is not None:
+            refuse("path", _point_findings(self.points))
         return self
 
 

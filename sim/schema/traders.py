@@ -11,6 +11,9 @@ from sim.schema.behaviour import Behaviour, Hold
 from sim.schema.distributions import Distribution
 from sim.schema.units import Count, Duration, FilePath, Fraction, Name, Number, Slug, Symbol
 
+MOST_TRADERS = 100_000_000
+"""Traders of one cohort that the arrays of a run can hold on a large machine."""
+
 MarginMode = Literal["cross", "isolated"]
 """One pool, or one account per position."""
 
@@ -58,7 +61,7 @@ class Cohort(Model):
     """Many traders of one kind, drawn from distributions."""
 
     cohort: Slug = attribute("Name of the cohort.", "-")
-    count: Count = attribute("Number of traders.", "traders", ge=0)
+    count: Count = attribute("Number of traders.", "traders", ge=0, le=MOST_TRADERS)
     venues: dict[Name, Number] = attribute(
         "Share of traders at each venue; shares are normalised.", "1", min_length=1
     )

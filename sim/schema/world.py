@@ -13,6 +13,10 @@ GRID_TOLERANCE = 1e-9
 """Relative distance from a whole number of ticks that still counts as whole."""
 
 
+MOST_TICKS = 100_000_000
+"""Ticks of the longest run: three years of seconds."""
+
+
 def is_multiple(span: float, tick: float) -> bool:
     """Tell whether `span` [s] is a whole number, at least one, of `tick` [s]."""
     ticks = span / tick
@@ -38,6 +42,9 @@ class Clock(Model):
 
     @model_validator(mode="after")
     def _whole_ticks(self) -> Clock:
+        if self.horizon / self.tick > MOST_TICKS:
+            found = f"{self.horizon:g} s, which is {self.horizon / self.tick:g} ticks"
+            refuse("clock", [Finding(("horizon",), found, f"at most {MOST_TICKS:,} ticks")])
         if not is_multiple(self.horizon, self.tick):
             refuse(
                 "clock",

@@ -203,6 +203,18 @@ CASES = {
         ("a number below 1",),
     ),
     "negative seed": Broken("seed: 7", "seed: -7", "seed", "-7", ("of at least 0",)),
+    "more traders than a machine holds": Broken(
+        "count: 10\n", "count: 1e12\n", "traders.1.count", "1e12", ("of at most 1e+08",)
+    ),
+    "a run without end": Broken(
+        "horizon: 30min", "horizon: 1e6d", "clock.horizon", "1e6d", ("at most 100,000,000 ticks",)
+    ),
+    "switch for the version": Broken(
+        "schema_version: 1", "schema_version: true", "schema_version", "true", ("true", "1")
+    ),
+    "number for a key": Broken(
+        "clock: {tick", "clock: {1: 2, tick", "clock.1", "1: 2", ("unknown key", "tick, horizon")
+    ),
     "negative count": Broken(
         "count: 10\n", "count: -10\n", "traders.1.count", "-10", ("of at least 0",)
     ),
@@ -445,6 +457,13 @@ CASES = {
         "markets.4.quote",
         "ETH, impact",
         ("the base itself", "other than the base"),
+    ),
+    "open interest of a spot market": Broken(
+        "impact: {kind: none}",
+        "open_interest: 1e9, impact: {kind: none}",
+        "markets.4.open_interest",
+        "1e9",
+        ("in a spot market", "perpetuals and futures"),
     ),
     "duplicate market": Broken(
         "symbol: ETH-SPOT",
@@ -704,6 +723,9 @@ CASES = {
     ),
     "path to zero": Broken(
         "[60s, 4000]", "[60s, 0]", "shocks.4.points.1.1", "0]]", ("a price above 0",)
+    ),
+    "path of no point": Broken(
+        "[[0, 4300], [60s, 4000]]", "[]", "shocks.4.points", "[]", ("0 points", "at least two")
     ),
     "path of one point": Broken(
         "[[0, 4300], [60s, 4000]]", "[[0, 4300]]", "shocks.4.points", "[[0", ("at least two",)

@@ -1,0 +1,1 @@
+"""Runs against answers on paper."""
