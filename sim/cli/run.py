@@ -62,7 +62,7 @@ def run(
     result = _simulate(scenario, seed, check=check, quiet=quiet)
     folder = result.save(out, figures=not no_figures)
     breached, reason = (None, None) if gate is None else _answer(gate, result.summary)
-    _print(result.summary, folder, fail_if, breached, as_json=as_json)
+    _print(result, folder, fail_if, breached, as_json=as_json)
     _decide(fail_if, breached, reason)
 
 
@@ -119,7 +119,7 @@ def _answer(gate: Condition, summary: dict[str, Any]) -> tuple[bool | None, str 
 
 
 def _print(
-    summary: dict[str, Any],
+    result: Result,
     folder: Path,
     fail_if: str | None,
     breached: bool | None,
@@ -127,15 +127,16 @@ def _print(
     as_json: bool,
 ) -> None:
     from sim.cli.console import emit, emit_json
-    from sim.cli.summary import emit_summary
+    from sim.cli.summary import emit_causes, emit_summary
 
     figures = sorted(str(path) for path in (folder / "figures").glob("*.*"))
     if as_json:
         extra = {"folder": str(folder), "figures": figures}
         gate = {} if fail_if is None else {"fail_if": {"expression": fail_if, "breached": breached}}
-        emit_json({**summary, **extra, **gate})
+        emit_json({**result.summary, **extra, **gate})
     else:
-        emit_summary(summary)
+        emit_summary(result.summary)
+        emit_causes(result.cascade.price_moves_by_cause())
         emit(f"results: {folder}\n")
         for figure in figures:
             emit(f"figure:  {figure}\n")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.cli.console import amount, emit_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("scenario", "run_id", "seed", "ticks", "wall_seconds", "conservation_error"),
@@ -31,6 +34,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Figures of a summary by group, in the order they are shown."""
 
 MARKET_FIGURES = (
+    "open_interest",
+    "outside_quantity",
     "initial_price",
     "final_price",
     "min_price",
@@ -57,6 +62,17 @@ VENUE_FIGURES = (
 """Figures of a venue."""
 
 
+CAUSE_ORDER = (
+    "exogenous",
+    "liquidation:",
+    "liquidation:other",
+    "adl",
+    "trade:",
+    "arbitrage:",
+    "reversion",
+)
+"""One cause of each family, in the order of the columns."""
+
 SIDE_BY_SIDE = 4
 """Most markets or venues that stand side by side."""
 
@@ -80,6 +96,37 @@ def emit_summary(summary: Mapping[str, Any]) -> None:
         nested = summary.get(table)
         if isinstance(nested, Mapping) and nested:
             _emit_nested(table, nested)
+
+
+def emit_causes(moves: pd.DataFrame) -> None:
+    """Write what moved each market over the run, in log price, by family of causes.
+
+    Parameters
+    ----------
+    moves : pandas.DataFrame
+        Index cause, columns market, as `sim.cascade.Cascade.price_moves_by_cause` gives it.
+    """
+    if moves.empty:
+        return
+    families = list(dict.fromkeys(_family(str(cause), "") for cause in CAUSE_ORDER))
+    rows = []
+    for market in moves.columns:
+        venue = str(market).partition("/")[0]
+        parts = dict.fromkeys(families, 0.0)
+        for cause, move in moves[market].items():
+            parts[_family(str(cause), venue)] += float(move)
+        figures = [f"{parts[family]:+.4f}" for family in families]
+        rows.append((str(market), *figures, f"{sum(parts.values()):+.4f}"))
+    headings = [family.replace(" ", "\n") for family in families]
+    emit_table("price moves by cause [log price]", ("market", *headings, "total"), rows)
+
+
+def _family(cause: str, venue: str) -> str:
+    """Return the heading under which a cause is shown for a market of `venue`."""
+    kind, _, source = cause.partition(":")
+    if kind == "liquidation":
+        return "own liquidations" if source == venue else "others' liquidations"
+    return {"trade": "voluntary trades"}.get(kind, kind)
 
 
 def groups(summary: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -47,6 +47,10 @@ class Recorder:
         self.move_then = np.zeros(len(world.board.last))
         self.drawdown = np.zeros(len(world.board.last))
         self.worst_conservation = 0.0
+        ledger = world.ledger
+        long = np.maximum(ledger.quantity, 0.0)
+        self.opening_interest = sums(ledger.market, long, len(world.board.last))
+        self.opening_outside = ledger.quantity[ledger.outside_position].copy()
 
     def record(self) -> None:
         """Note the extremes of every tick, and a full row at the stride."""

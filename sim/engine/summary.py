@@ -25,6 +25,8 @@ def summarise(
 
     Notes
     -----
+    ``open_interest`` [contracts, one side] and ``outside_quantity`` [contracts, signed] are those
+    at the start; the outside liquidity takes the other side of what traders do not offset.
     ``exogenous_move`` of a market is the part of its price move, as a share of the initial
     price, that exogenous returns made; ``amplification`` is the whole move over it. Both are
     taken at the tick where the price stood farthest from where it began, so that a later
@@ -77,6 +79,8 @@ def _markets(world: World, recorder: Recorder, events: pd.DataFrame) -> dict[str
         initial = float(board.initial[m])
         exogenous = float(recorder.exogenous_then[m])
         markets[market.id] = {
+            "open_interest": float(recorder.opening_interest[m]),
+            "outside_quantity": float(recorder.opening_outside[m]),
             "initial_price": initial,
             "final_price": float(board.last[m]),
             "min_price": float(recorder.lowest[m]),

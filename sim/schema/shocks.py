@@ -8,10 +8,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, StrictBool, Tag, model_validator
 
 from sim.schema.base import Finding, Model, attribute, by_shape, refuse
-from sim.schema.units import Duration, FilePath, Fraction, Name, Number, Symbol
+from sim.schema.units import Duration, FilePath, Fraction, Label, Name, Number, Symbol
 
 
-class Jump(Model):
+class _Shock(Model):
+    """What all shocks share."""
+
+    label: Label | None = attribute(
+        "Name of the event in figures, at most 40 characters. Left out: none is written.",
+        "-",
+        None,
+    )
+
+
+class Jump(_Shock):
     """One instant return of an asset."""
 
     kind: Literal["jump"] = attribute("Shock.", "-", "jump")
@@ -21,7 +31,7 @@ class Jump(Model):
     venue: Name | None = attribute("Only on this venue. Left out: everywhere.", "-", None)
 
 
-class Ramp(Model):
+class Ramp(_Shock):
     """A return spread evenly, in log price, over a time."""
 
     kind: Literal["ramp"] = attribute("Shock.", "-", "ramp")
@@ -32,7 +42,7 @@ class Ramp(Model):
     venue: Name | None = attribute("Only on this venue. Left out: everywhere.", "-", None)
 
 
-class PathShock(Model):
+class PathShock(_Shock):
     """A given path of prices; only its returns are used."""
 
     kind: Literal["path"] = attribute("Shock.", "-", "path")
@@ -88,7 +98,7 @@ Correlation = Annotated[
 """One correlation of all pairs, or a mapping from ``A,B`` to one (others are 0)."""
 
 
-class _Diffusion(Model):
+class _Diffusion(_Shock):
     """What shocks that run on share."""
 
     assets: list[Name] | None = attribute(
@@ -162,7 +172,7 @@ class JumpDiffusion(_Diffusion):
     common: StrictBool = attribute("All assets jump together, or each by itself.", "-", True)
 
 
-class DepthShock(Model):
+class DepthShock(_Shock):
     """Liquidity is withdrawn or added."""
 
     kind: Literal["depth"] = attribute("Shock.", "-", "depth")
@@ -194,7 +204,7 @@ class DepthShock(Model):
         return self
 
 
-class Outage(Model):
+class Outage(_Shock):
     """A venue does nothing for a time; prices elsewhere go on."""
 
     kind: Literal["outage"] = attribute("Shock.", "-", "outage")

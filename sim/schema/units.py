@@ -226,6 +226,15 @@ Name = Annotated[str, Named(r"[A-Za-z0-9_-]+", "letters, digits, '_' and '-'")]
 Symbol = Annotated[str, Named(r"[A-Za-z0-9._:-]+", "letters, digits and any of '. _ : -'")]
 """Symbol of a market."""
 
+Label = Annotated[
+    str,
+    Named(
+        r"[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,38}[^\x00-\x20\x7f])?",
+        "one line of 1 to 40 characters, without a space at either end",
+    ),
+]
+"""A few words for figures."""
+
 
 def _file(value: str) -> str:
     if not value.strip() or "\0" in value:

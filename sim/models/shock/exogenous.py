@@ -43,12 +43,16 @@ _Array = TypeVar("_Array", FloatArray, BoolArray)
 
 
 class ShockMark(TypedDict):
-    """A shock as figures show it: from `time` to `end` [s], an instant where `end` is None."""
+    """A shock as figures show it: from `time` to `end` [s], an instant where `end` is None.
+
+    `label` is the user's own where `label_given`, else made from what the shock does.
+    """
 
     time: float
     end: float | None
     kind: str
     label: str
+    label_given: bool
 
 
 class Exogenous:
@@ -201,7 +205,13 @@ def build_exogenous(scenario: Scenario, clock: TickClock, streams: Streams) -> E
         effects.append(effect)
         if clock.tick_at(shock.at) <= context.last:
             marks.append(
-                {"time": shock.at, "end": effect.end, "kind": shock.kind, "label": effect.label}
+                {
+                    "time": shock.at,
+                    "end": effect.end,
+                    "kind": shock.kind,
+                    "label": shock.label or effect.label,
+                    "label_given": shock.label is not None,
+                }
             )
     return Exogenous(scenario, clock, effects, sorted(marks, key=lambda mark: mark["time"]))
 

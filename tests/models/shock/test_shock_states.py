@@ -183,6 +183,15 @@ def test_marks_tell_what_happens_in_order() -> None:
         (20.0, 30.0, "depth", "depth of BTC x 0.25"),
         (40.0, None, "jump", "BTC -10 %"),
     ]
+    assert not any(mark["label_given"] for mark in marks)
+
+
+def test_a_given_label_is_the_marks_label() -> None:
+    marks = exogenous_of({**JUMP, "label": "tariff news"}, OUTAGE).marks()
+    assert [(mark["label"], mark["label_given"]) for mark in marks] == [
+        ("outage of beta", False),
+        ("tariff news", True),
+    ]
 
 
 def test_every_kind_of_the_scenario_is_registered() -> None:
