@@ -117,7 +117,7 @@ class RunContext:
                 f"{m['venue']}/{m['symbol']}": Listing(str(m["base"]), str(m["quote"]))
                 for m in markets
             },
-            shocks=shock_marks(scenario.get("shocks") or [], last),
+            shocks=shock_marks(scenario.get("shocks") or [], last, tick),
         )
 
 

@@ -1,4 +1,4 @@
-"""Pieces that several figures share: lines, stacked bars, legends, panel titles."""
+"""Pieces that several figures share: lines, stacked bars, legends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 
 from sim.core.arrays import FloatArray
 from sim.report.shocks import text_width
-from sim.report.style import SMALL, TINY, TITLE, Look, root_figure
+from sim.report.style import SMALL, TINY, Look, root_figure
 from sim.report.units import TimeAxis
 
 _MOST_POINTS = 1500
@@ -96,19 +96,7 @@ def legend(
             title_fontsize=TINY,
         )
     else:
-        axes[0].legend(handles=list(handles), loc="best")
-
-
-def title(ax: Axes, text: str, above: bool = False, width: float | None = None) -> None:
-    """Write a panel's title at its left, above a line for shock labels where `above` is set.
-
-    A title wider than `width` [pt] is written smaller.
-    """
-    size = TITLE
-    if width is not None:
-        size = min(TITLE, TITLE * width / max(1.1 * text_width(text, TITLE), 1.0))
-    pad = 12.0 if above else 4.0
-    ax.set_title(text, loc="left", fontweight="bold", pad=pad, fontsize=size)
+        axes[0].legend(handles=list(handles), loc="best", title=remark, title_fontsize=TINY)
 
 
 def note(ax: Axes, text: str) -> None:

@@ -1,30 +1,30 @@
-"""Shocks as marks on a time axis: lines and spans, with labels merged until none overlap."""
+"""Shocks as marks on a time axis: what is drawn of each, and where its label stands.
+
+An event the user named is a line with its name; a change of depth or an outage is a strip; any
+other shock of prices is a thin line, and none of those is drawn where there are many.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
-from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from sim.report.style import TINY
 
-_PLURAL = {
-    "jump": "jumps",
-    "ramp": "ramps",
-    "path": "paths",
-    "depth": "depth shocks",
-    "outage": "outages",
-    "gbm": "diffusions",
-    "jump_diffusion": "jump diffusions",
-}
-_WHOLE_RUN = 0.9  # a shock longer than this share of the run is its weather, not an event
+MAX_TICKS = 6
+MAX_STRIPS = 3
+LEVELS = 2
+_GAP = 5.0  # [pt] between two labels
+_STRIPS = {"depth": "depth shocks", "outage": "outages"}
+_PRICES = ("jump", "ramp", "path")
+_TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +37,70 @@ class ShockMark:
         Kind of the shock as the scenario writes it.
     begin, end : float
         From and until [s since start]; equal for an instant.
-    text : str
-        Short label.
-    asset, venue : str or None
+    label : str or None
+        The name the user gave it, safe to draw.
+    asset, venue, symbol : str or None
         What it strikes; None for all.
+    factor : float
+        Depth over its usual level [1]; 1 for other kinds.
     """
 
     kind: str
     begin: float
     end: float
-    text: str
+    label: str | None = None
     asset: str | None = None
     venue: str | None = None
+    symbol: str | None = None
+    factor: float = 1.0
+
+    @property
+    def is_strip(self) -> bool:
+        """Whether it is drawn as a strip: a state that lasts, and no event."""
+        return self.kind in _STRIPS and self.end > self.begin
+
+    @property
+    def subject(self) -> str:
+        """What a strip is about: its label, or what it strikes."""
+        where = " ".join(name for name in (self.venue, self.symbol, self.asset) if name)
+        return self.label or f"{where} {self.kind}".strip()
 
 
-def shock_marks(shocks: Iterable[Mapping[str, Any]], last: float) -> tuple[ShockMark, ...]:
+class Strip(NamedTuple):
+    """States of one subject: their kind, their text, and from when until when each lasts."""
+
+    kind: str
+    text: str
+    spans: tuple[tuple[float, float], ...]
+
+
+class Label(NamedTuple):
+    """A label above an axis: its left end as share of the panel's width, its text, its level."""
+
+    left: float
+    text: str
+    level: int
+
+
+def shock_marks(
+    shocks: Iterable[Mapping[str, Any]], last: float, tick: float = 0.0
+) -> tuple[ShockMark, ...]:
     """Return what to mark of a scenario's shocks, in order of time.
 
-    Shocks that last the whole run (diffusions, most paths) are not marked; shocks after the
-    last tick `last` [s] never happened and are not marked either.
+    Diffusions without a label are no events and are not marked; shocks after the last tick
+    `last` [s] never happened and are not marked either. The end of the axis is `tick` later.
     """
-    marks = [_mark(shock, last) for shock in shocks]
+    close = last + tick if last > 0.0 else last
+    marks = [_mark(shock, close) for shock in shocks]
     shown = [
         mark
         for mark in marks
-        if mark.begin <= last and (last <= 0 or mark.end - mark.begin < _WHOLE_RUN * last)
+        if mark.begin <= last and (mark.label or mark.kind in (*_STRIPS, *_PRICES))
     ]
-    return tuple(sorted(shown, key=lambda mark: (mark.begin, mark.end, mark.text)))
+    return tuple(sorted(shown, key=lambda mark: (mark.begin, mark.end, mark.subject)))
 
 
-def _mark(shock: Mapping[str, Any], last: float) -> ShockMark:
+def _mark(shock: Mapping[str, Any], close: float) -> ShockMark:
     kind = str(shock["kind"])
     begin = float(shock.get("at") or 0.0)
     end = begin
@@ -74,104 +108,109 @@ def _mark(shock: Mapping[str, Any], last: float) -> ShockMark:
         end = begin + float(shock.get("duration") or 0.0)
     elif kind in ("depth", "gbm", "jump_diffusion"):
         until = shock.get("until")
-        end = last if until is None else float(until)
+        end = close if until is None else float(until)
     elif kind == "path":
         points = shock.get("points")
-        end = begin + float(points[-1][0]) if points else last
+        end = begin + float(points[-1][0]) if points else close
         begin = begin + float(points[0][0]) if points else begin
-    asset, venue = shock.get("asset"), shock.get("venue")
-    return ShockMark(kind, begin, min(end, last), _text(kind, shock), asset, venue)
+    label = shock.get("label")
+    return ShockMark(
+        kind,
+        begin,
+        min(end, close),
+        None if label is None else str(label).replace("$", r"\$"),
+        shock.get("asset"),
+        shock.get("venue"),
+        shock.get("symbol"),
+        float(shock.get("factor", 1.0)),
+    )
 
 
-def _text(kind: str, shock: Mapping[str, Any]) -> str:
-    where = " ".join(str(shock[k]) for k in ("venue", "symbol", "asset") if shock.get(k))
-    if kind in ("jump", "ramp"):
-        move = 100.0 * float(shock.get("return", shock.get("return_", 0.0)))
-        return f"{where} {move:+.3g} %".replace("-", "\N{MINUS SIGN}")
-    if kind == "depth":
-        factor = f"{float(shock.get('factor', 1.0)):g}"
-        return f"{where} depth \N{MULTIPLICATION SIGN}{factor}".strip()
-    return f"{where} {kind.replace('_', ' ')}".strip()
+def events(marks: Sequence[ShockMark]) -> list[tuple[float, str]]:
+    """Return time [s] and name of the events the user named, each once, in order of time."""
+    named = {(mark.begin, mark.label) for mark in marks if mark.label and not mark.is_strip}
+    return sorted((begin, label) for begin, label in named if label)
 
 
-def draw_shocks(ax: Axes, marks: Sequence[ShockMark], width: float, labels: bool = True) -> None:
-    """Draw lines and spans behind the data and their labels above the axis.
+def ticks(marks: Sequence[ShockMark]) -> list[float]:
+    """Return the times [s] at which prices are shocked without a name; none if over six."""
+    named = {begin for begin, _ in events(marks)}
+    found = {mark.begin for mark in marks if mark.kind in _PRICES and not mark.label} - named
+    return sorted(found) if len(found) <= MAX_TICKS else []
 
-    Parameters
-    ----------
-    ax : Axes
-        Panel whose x limits are set.
-    marks : sequence of ShockMark
-        What to draw.
-    width : float
-        Width of the panel [pt], by which labels are merged.
-    labels : bool
-        Whether to write labels.
+
+def strips(marks: Sequence[ShockMark]) -> list[Strip]:
+    """Return the changes of depth and the outages, one strip per subject, at most three.
+
+    With more subjects there is one strip for all changes of depth and one for all outages.
     """
-    low, high = ax.get_xlim()
-    weight = 0.7 if len(marks) <= 8 else 0.45
+    groups: dict[tuple[str, str], list[ShockMark]] = {}
     for mark in marks:
-        if mark.end > mark.begin:
-            hatch = {"outage": "////", "depth": "...."}.get(mark.kind)
-            ax.axvspan(mark.begin, mark.end, facecolor="#ececec", edgecolor="#c4c4c4",
-                       hatch=hatch, linewidth=0.0, zorder=0.2)  # fmt: skip
-        ax.axvline(mark.begin, color="#555555", linewidth=weight, linestyle=(0, (4, 2)), zorder=0.6)
-    if labels and high > low:
-        spots = [((mark.begin - low) / (high - low), mark) for mark in marks]
-        for position, text in merge_labels(spots, width):
-            ax.text(position, 1.015, text, transform=ax.transAxes, fontsize=TINY, ha="center",
-                    va="bottom", color="#333333", clip_on=False)  # fmt: skip
+        if mark.is_strip:
+            groups.setdefault((mark.kind, mark.subject), []).append(mark)
+    if len(groups) <= MAX_STRIPS:
+        return [Strip(kind, _text(group), _spans(group)) for (kind, _), group in groups.items()]
+    merged = {kind: [m for m in marks if m.is_strip and m.kind == kind] for kind in _STRIPS}
+    return [Strip(kind, _STRIPS[kind], _spans(group)) for kind, group in merged.items() if group]
 
 
-def merge_labels(spots: Sequence[tuple[float, ShockMark]], width: float) -> list[tuple[float, str]]:
-    """Merge the labels of marks until none overlap and none leaves the panel.
+def _text(group: Sequence[ShockMark]) -> str:
+    """Return the label of a strip; without one of the user's, how deep the books are."""
+    first = group[0]
+    if first.label or first.kind != "depth":
+        return first.subject
+    edges = sorted({edge for mark in group for edge in (mark.begin, mark.end)})
+    levels = [
+        prod(mark.factor for mark in group if mark.begin <= left and mark.end >= right)
+        for left, right in pairwise(edges)
+        if any(mark.begin <= left and mark.end >= right for mark in group)
+    ]
+    bounds = dict.fromkeys(f"{_TIMES}{level:.2g}" for level in (max(levels), min(levels)))
+    return f"{first.subject} {' to '.join(bounds)}"
+
+
+def _spans(group: Sequence[ShockMark]) -> tuple[tuple[float, float], ...]:
+    """Return the union of the times of some marks."""
+    found: list[tuple[float, float]] = []
+    for begin, end in sorted((mark.begin, mark.end) for mark in group):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return tuple(found)
+
+
+def place_labels(spots: Sequence[tuple[float, str]], width: float) -> list[Label]:
+    """Place labels over their lines, on up to two levels, so that none overlap.
 
     Parameters
     ----------
-    spots : sequence of (float, ShockMark)
-        Place of each mark as a share of the panel's width.
+    spots : sequence of (float, str)
+        Place of each line as a share of the panel's width, rising, and its label.
     width : float
         Width of the panel [pt].
 
     Returns
     -------
-    list of (float, str)
-        Centre of each label as a share of the panel's width, and its text.
+    list of Label
+        Labels stand over the middle of their line, else begin or end at it; one that fits
+        nowhere is left out.
     """
-    groups = [[spot] for spot in sorted(spots, key=lambda s: s[0])]
-    while True:
-        boxes = [_box(group, width) for group in groups]
-        clashes = [
-            (after[0][0] - before[-1][0], place)
-            for place, (before, after) in enumerate(pairwise(groups))
-            if boxes[place][2] > boxes[place + 1][1]
-        ]
-        if not clashes:
-            return [(centre, text) for centre, _, _, text in boxes]
-        _, place = min(clashes)
-        groups[place : place + 2] = [groups[place] + groups[place + 1]]
-
-
-def _box(group: list[tuple[float, ShockMark]], width: float) -> tuple[float, float, float, str]:
-    """Return centre, left, right (shares of the panel's width) and text of a label."""
-    text = _merged([mark for _, mark in group])
-    half = (text_width(text, TINY) / 2 + 2.5) / width
-    centre = (group[0][0] + group[-1][0]) / 2
-    centre = min(max(centre, half), 1.0 - half) if half < 0.5 else 0.5
-    return centre, centre - half, centre + half, text
-
-
-def _merged(marks: list[ShockMark]) -> str:
-    texts = list(dict.fromkeys(mark.text for mark in marks))
-    if len(texts) == 1:
-        return texts[0] if len(marks) == 1 else f"{len(marks)}\N{MULTIPLICATION SIGN} {texts[0]}"
-    if len(marks) == 2 and len(", ".join(texts)) <= 24:
-        return ", ".join(texts)
-    kinds = Counter(mark.kind for mark in marks)
-    if len(kinds) == 1:
-        kind = next(iter(kinds))
-        return f"{len(marks)} {_PLURAL.get(kind, kind)}"
-    return f"{len(marks)} shocks"
+    edges = [-_GAP] * LEVELS
+    placed = []
+    for share, text in spots:
+        size = text_width(text, TINY)
+        middle = min(max(share * width - size / 2, 0.0), width - size)
+        for level, left in (
+            (level, left)
+            for level in range(LEVELS)
+            for left in (middle, share * width, share * width - size)
+        ):
+            if left >= max(edges[level] + _GAP, 0.0) and left + size <= width:
+                placed.append(Label(left / width, text, level))
+                edges[level] = left + size
+                break
+    return placed
 
 
 @lru_cache(maxsize=4096)

@@ -223,7 +223,11 @@ def test_first_sale_is_r_a_times_leverage_minus_one() -> None:
 
 
 def test_leverage_targeting_tips_where_the_amplification_diverges() -> None:
-    """lambda A (L - 1) = 1 at lambda = 0.25: beyond it even a small fall ends the fund."""
+    """lambda A (L - 1) = 1 at lambda = 0.25: beyond it even the smallest fall ends far away.
+
+    The second root of the quadratic takes over, 2 (lambda (L - 1) - 1) / (lambda (L - 2)) of the
+    holding for r -> 0.
+    """
     below = run("leverage-targeting", {"markets.0.impact.coefficient": 0.2,
                                        "shocks.0.return": -1e-4})  # fmt: skip
     assert fall(below) == pytest.approx(1e-4 / (1.0 - 0.2 * 4.0), rel=5e-3)
@@ -231,4 +235,5 @@ def test_leverage_targeting_tips_where_the_amplification_diverges() -> None:
         "leverage-targeting",
         {"markets.0.impact.coefficient": 0.3, "shocks.0.return": -1e-4, "clock.horizon": 600.0},
     )
-    assert fall(above) > 0.05
+    assert fall(above) == pytest.approx(exact_fall(1e-4, 0.3, 5.0), abs=1e-10)
+    assert fall(above) == pytest.approx(0.3 * 2.0 * (0.3 * 4.0 - 1.0) / (0.3 * 3.0), rel=5e-2)

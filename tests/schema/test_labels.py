@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from sim.core.errors import ScenarioError
 from sim.schema import load_text, scenario_id
 from sim.schema.json_schema import json_schema
-from tests.schema.base import GOOD
+from tests.schema.base import GOOD, write_book
 
 JUMP = "{kind: jump, at: 5min"
 KINDS = ("Jump", "Ramp", "PathShock", "Gbm", "JumpDiffusion", "DepthShock", "Outage")
@@ -47,6 +48,8 @@ def test_every_kind_has_a_label_in_the_schema() -> None:
         assert not re.search(text["pattern"], "n" * 41)
 
 
-def test_a_label_is_part_of_what_a_scenario_says() -> None:
+def test_a_label_is_part_of_what_a_scenario_says(tmp_path: Path) -> None:
     """As a description is: another text is another scenario."""
-    assert scenario_id(load_text(labelled("one"))) != scenario_id(load_text(labelled("two")))
+    write_book(tmp_path)
+    one, two = (load_text(labelled(text), base_dir=tmp_path) for text in ("one", "two"))
+    assert scenario_id(one) != scenario_id(two)

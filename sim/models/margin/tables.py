@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
+from sim.schema.margin import continuous_deductions
 
 if TYPE_CHECKING:
     from sim.schema import Margin, Market, Scenario, Tier
@@ -94,31 +95,18 @@ class MarginTables:
         return np.asarray(notional * self.initial_rate[clearer, market, tier])
 
 
-def _tiers_of(margin: Margin, market: Market) -> list[Tier] | None:
-    if isinstance(margin.tiers, dict):
-        return margin.tiers.get(market.symbol) or margin.tiers.get(market.base)
-    return margin.tiers
-
-
 def _tier_rows(margin: Margin | None, market: Market) -> list[tuple[float, float, float, float]]:
     """Return (floor, rate, deduction, initial rate) per tier; empty where there is no rule."""
-    if margin is None:
+    tiers = None if margin is None else margin.ladder(market.base, market.symbol)
+    if margin is None or tiers is None:
         return []
-    tiers = _tiers_of(margin, market)
-    if not tiers:
-        if margin.maintenance_rate is None:
-            return []
-        rate = margin.maintenance_rate
-        initial = 2.0 * rate if margin.initial_rate is None else margin.initial_rate
-        return [(0.0, rate, 0.0, initial)]
-    rows: list[tuple[float, float, float, float]] = []
-    for tier in tiers:
-        deduction = tier.deduction
-        if deduction is None:
-            deduction = rows[-1][2] + tier.floor * (tier.rate - rows[-1][1]) if rows else 0.0
-        if tier.max_leverage is not None:
-            initial = 1.0 / tier.max_leverage
-        else:
-            initial = 2.0 * tier.rate if margin.initial_rate is None else margin.initial_rate
-        rows.append((tier.floor, tier.rate, deduction, initial))
-    return rows
+    return [
+        (tier.floor, tier.rate, deduction, _initial_rate(margin, tier))
+        for tier, deduction in zip(tiers, continuous_deductions(tiers), strict=True)
+    ]
+
+
+def _initial_rate(margin: Margin, tier: Tier) -> float:
+    if tier.max_leverage is not None:
+        return 1.0 / tier.max_leverage
+    return 2.0 * tier.rate if margin.initial_rate is None else margin.initial_rate
