@@ -109,8 +109,12 @@ def portfolio() -> list[Account]:
 def two_banks() -> list[Account]:
     """Return the banks: securities that can be sold, loans that cannot, capital."""
     return [
-        Account("A", "regulator", 4.0, [("regulator", "SEC", 90.0), ("regulator", "LOANS-A", 10.0)]),
-        Account("B", "regulator", 4.5, [("regulator", "SEC", 70.0), ("regulator", "LOANS-B", 20.0)]),
+        Account(
+            "A", "regulator", 4.0, [("regulator", "SEC", 90.0), ("regulator", "LOANS-A", 10.0)]
+        ),
+        Account(
+            "B", "regulator", 4.5, [("regulator", "SEC", 70.0), ("regulator", "LOANS-B", 20.0)]
+        ),
     ]
 
 

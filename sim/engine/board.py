@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.core.errors import RunError
 from sim.engine.causes import CauseBook, split_log_move
 from sim.models.impact import ImpactModel, build_impact
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 DEPTH_BAND = 0.01
 """Fall at which the recorded depth is measured (1 %, the band venues usually publish)."""
+
+RUNAWAY = 1e9
+"""Multiple of its initial price beyond which a market has run away: the rounding of such sums
+would swallow the rest of the ledger."""
 
 CANCELLED = 1e-12
 """Net order, as a share of the gross one, that is only the rounding of orders that cancel."""
@@ -122,6 +127,7 @@ class MarketBoard:
         """
         before = float(self.last[market])
         after = before + math.fsum(moves.values())
+        self._refuse_runaway(market, after)
         floor = min(float(self.floor[market]), before)
         parts = list(moves.values())
         if after < floor:
@@ -133,6 +139,14 @@ class MarketBoard:
             moves, parts, split_log_move(before, after, parts), strict=True
         ):
             self.causes.book(cause, market, share, part, generation)
+
+    def _refuse_runaway(self, market: int, price: float) -> None:
+        """Raise RunError if a price has left every range in which it means something."""
+        if not price <= RUNAWAY * float(self.initial[market]):
+            raise RunError(
+                f"the price of {self.ids[market]} ran away from {self.initial[market]:.6g} to "
+                f"{price:.6g}; its book is too thin for the orders that chase it"
+            )
 
     def shock(self, log_returns: FloatArray) -> None:
         """Apply exogenous log-returns (M,); a venue that is down catches up when it returns."""
@@ -192,6 +206,7 @@ class MarketBoard:
                 float(self.liquidity[m]),
                 float(self.floor[m]),
             )
+            self._refuse_runaway(m, fill.price_after)
             fills.average[m] = fill.average_price
             fills.move[m] = fill.price_after - before
             if move:

@@ -84,7 +84,7 @@ class CallDesk:
         """Return which accounts stand below their call level by more than rounding."""
         out = world.out
         wanted = self.level[rows] * out.maintenance[rows] - ROUNDING * out.notional[rows]
-        return np.asarray(out.equity[rows] < wanted)
+        return np.asarray((self.level[rows] > 0.0) & (out.equity[rows] < wanted))
 
     def _ask(self, world: World, row: int) -> None:
         """Send what a called account still needs, as far as its trader has it."""

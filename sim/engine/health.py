@@ -128,7 +128,8 @@ def _largest_factor(
     tier = tables.tier(clearer, market, notional)
     while active.size:
         worth = notional * price * tables.initial_rate[clearer, market, tier]
-        answer = equity[active] / np.add.reduceat(worth, first)
+        with np.errstate(divide="ignore"):  # a rate of 0 carries anything
+            answer = equity[active] / np.add.reduceat(worth, first)
         floor = tables.floor[clearer, market, tier]
         entry = np.divide(floor, notional, out=np.zeros_like(floor), where=notional > 0.0)
         start = np.maximum.reduceat(entry, first)

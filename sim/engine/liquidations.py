@@ -20,6 +20,7 @@ from sim.engine.batch import send_batch
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import CouplingGroup
 from sim.engine.generations import GenerationTracker
+from sim.engine.watch import DueWatch, FullWatch
 from sim.engine.world import NOT_LABELLED, World
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class LiquidationEngine:
         self.labelled: IntArray = np.empty(0, dtype=np.int64)
         self.instant = np.array([rule.latency == 0.0 for rule in world.rules])
         self._flag = np.zeros(world.accounts, dtype=bool)
+        due = world.scenario.engine.margin_check == "due"
+        self.watch = DueWatch(world, calls.level) if due else FullWatch(world)
 
     def refresh_holding(self) -> None:
         """List the accounts that hold positions; only they are revalued."""
@@ -68,15 +71,15 @@ class LiquidationEngine:
         """Revalue all accounts, make margin calls and find the liquidatable."""
         self.generations.begin_tick(seconds)
         self.generations.note_other()
-        self.broken = self.world.revalue(self.holding)
+        rows, self.broken = self.watch.scan(self.holding)
         if self.calls.active:
-            self.calls.review(self.world, self.holding)
-            self.broken = self.world.revalue(self.holding)
+            self.calls.review(self.world, rows)
+            _, self.broken = self.watch.scan(self.holding)
         self._label(0)
 
     def look_again(self) -> None:
         """Find who broke because losses were spread over the survivors."""
-        self.broken = self.world.revalue(self.holding)
+        _, self.broken = self.watch.scan(self.holding)
         self._label(self.latest_generation + 1)
 
     def _label(self, least: int) -> None:
@@ -125,7 +128,7 @@ class LiquidationEngine:
         self.refresh_marks()
         self.refresh_holding()
         world.label[rows] = NOT_LABELLED
-        self.broken = world.revalue(self.holding)
+        _, self.broken = self.watch.scan(self.holding)
         # An account may be whole again because of this very batch; its episode ends then.
         self.labelled = np.union1d(self.labelled, rows)
         self._label(0)

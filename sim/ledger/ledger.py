@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, Int16Array, Int32Array, IntArray, sums
+from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray, sums
 from sim.core.errors import ConservationError
 from sim.ledger.rows import RowPlan
 
@@ -52,6 +52,8 @@ class Ledger:
         Gross amount moved by reason and asset column, for audits.
     volume, turnover : (M,) float64 [contracts], [quote]
         Everything ever opened or traded, the scale against which rounding is judged.
+    changed : (R,) bool
+        Rows whose money or positions changed since somebody cleared the flag.
     """
 
     plan: RowPlan
@@ -68,6 +70,7 @@ class Ledger:
     volume: FloatArray = field(init=False)
     turnover: FloatArray = field(init=False)
     quote_columns: IntArray = field(init=False)
+    changed: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
         cost = np.abs(self.quantity * self.entry_price * self.multiplier[self.market])
@@ -75,6 +78,7 @@ class Ledger:
         self.volume = sums(self.market, np.abs(self.quantity), markets)
         self.turnover = sums(self.market, cost, markets)
         self.quote_columns = np.unique(self.quote_column)
+        self.changed = np.ones(self.plan.total, dtype=bool)
 
     def transfer(
         self,
@@ -107,6 +111,8 @@ class Ledger:
         if not (np.isfinite(amounts).all() and (amounts >= 0.0).all()):
             raise ConservationError(f"transfer for {reason!r}: amounts must be finite and >= 0")
         held = self.balance[:, column]
+        self.changed[source] = True
+        self.changed[destination] = True
         if isinstance(source, (int, np.integer)):
             held[source] -= amounts.sum()
         else:
@@ -158,6 +164,7 @@ class Ledger:
         self.quantity[positions] = after
         self.entry_price[positions] = new_entry
         markets = len(self.multiplier)
+        self.changed[self.position_row[positions]] = True
         self.volume += sums(market, np.abs(change), markets)
         self.turnover += sums(market, np.abs(change) * price * multiplier, markets)
         rows = self.position_row[positions].astype(np.int64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import matplotlib.patheffects as effects
 import numpy as np
@@ -15,14 +16,17 @@ from matplotlib.lines import Line2D
 
 from sim.core.arrays import FloatArray
 from sim.report.context import RunContext
-from sim.report.drawing import finish_time, grid_columns, legend, panel_width, swatch, title
-from sim.report.shocks import draw_shocks
+from sim.report.drawing import finish_time, grid_columns, legend, panel_width, swatch
+from sim.report.heads import draw_heads
+from sim.report.shocks import ShockMark
 from sim.report.style import MAX_ENTRIES, OTHER, Look, house_style, looks, panels, sentence
 
 MAX_MARKETS = 4
 MAX_POINTS = 400
+MAX_OF_FAMILY = 2
 _LIQUIDATION = "liquidation:"
 _FAMILIES = {"arbitrage": "arbitrage", "trade": "trades"}
+OTHER_VENUES = f"{_LIQUIDATION}{OTHER}"
 _LOOKS = {
     "exogenous": Look("#5a5a5a", "", ""),
     "reversion": Look("#dcdcdc", "", "////"),
@@ -30,6 +34,7 @@ _LOOKS = {
     "trades": Look("#bcd6a4", "", "oo"),
     "adl": Look("#e8a0a0", "", "++++"),
     OTHER: Look("#9a9a9a", "", "xxxx"),
+    OTHER_VENUES: Look("#7d7d7d", "", "...."),
 }
 
 
@@ -57,8 +62,11 @@ class Stack:
 def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
     """Return the cumulative moves by cause of the (up to four) markets that moved furthest.
 
-    Furthest is the largest absolute cumulative log move at the end of any tick. With more than
-    eight causes the arbitrage and trade families are summed, then the smallest are "other".
+    Furthest is the largest absolute cumulative log move at the end of any tick. The furthest
+    market of each base asset comes before a second one of any. Arbitrage from
+    more than two venues is summed, as are trades of more than two behaviours; with still more
+    than eight causes the smallest liquidations are summed, then the smallest of all. Causes that
+    moved no market shown are left out.
     """
     if price_causes.empty:
         return []
@@ -66,33 +74,71 @@ def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
     rows = price_causes.assign(market=names)
     per_tick = rows.groupby(["market", "tick"])["price_move"].sum()
     reach = per_tick.groupby("market").cumsum().abs().groupby("market").max()
-    chosen = reach.sort_values(ascending=False, kind="stable").index[:MAX_MARKETS]
+    chosen = _chosen(reach.sort_values(ascending=False, kind="stable").index, context)
     rows = rows[rows["market"].isin(chosen)]
     rows = rows.assign(cause=_grouped(rows))
     order = _ordered(rows)
-    return [_stack(str(m), rows[rows["market"] == m], order, context) for m in chosen]
+    return [_stack(m, rows[rows["market"] == m], order, context) for m in chosen]
+
+
+def _chosen(furthest: Iterable[str], context: RunContext) -> list[str]:
+    """Return the markets to show, those of one base together, in the order of the scenario."""
+    first: dict[str, str] = {}
+    second = []
+    for market in map(str, furthest):
+        base = context.listing(*market.split("/", 1)).base
+        if base in first:
+            second.append(market)
+        else:
+            first[base] = market
+    chosen = [*first.values(), *second][:MAX_MARKETS]
+    declared = list(context.listings or {})
+    bases = [context.listing(*market.split("/", 1)).base for market in declared]
+
+    def place(market: str) -> tuple[int, int]:
+        base = context.listing(*market.split("/", 1)).base
+        return (
+            bases.index(base) if base in bases else len(bases),
+            declared.index(market) if market in declared else len(declared),
+        )
+
+    return sorted(chosen, key=place)
 
 
 def _grouped(rows: pd.DataFrame) -> pd.Series:
     """Return the cause to show of each row, at most eight different ones."""
     cause = rows["cause"].astype(str)
+    moved = cause[rows["price_move"] != 0.0]
+    for family, name in _FAMILIES.items():
+        mine = cause.str.startswith(f"{family}:")
+        if moved[mine].nunique() > MAX_OF_FAMILY:
+            cause = cause.mask(mine, name)
     if cause.nunique() > MAX_ENTRIES:
-        family = cause.str.split(":", n=1).str[0]
-        cause = family.map(_FAMILIES).where(family.isin(_FAMILIES), cause)
+        forced = cause[cause.str.startswith(_LIQUIDATION)]
+        room = MAX_ENTRIES - (cause.nunique() - forced.nunique())
+        kept = _largest(rows, forced, max(room, 1) - 1)
+        cause = cause.where(cause.isin(kept) | ~cause.isin(forced), OTHER_VENUES)
     if cause.nunique() > MAX_ENTRIES:
-        size = rows["price_move"].abs().groupby(cause).sum().sort_values(ascending=False)
-        cause = cause.where(cause.isin(size.index[: MAX_ENTRIES - 1]), OTHER)
+        cause = cause.where(cause.isin(_largest(rows, cause, MAX_ENTRIES - 1)), OTHER)
     return cause.astype(str)
+
+
+def _largest(rows: pd.DataFrame, cause: pd.Series, count: int) -> list[str]:
+    """Return the `count` causes whose moves sum to most in absolute size."""
+    size = rows.loc[cause.index, "price_move"].abs().groupby(cause).sum()
+    return list(size.sort_values(ascending=False, kind="stable").index[:count])
 
 
 def _ordered(rows: pd.DataFrame) -> list[str]:
     """Return exogenous first, then liquidations, then the rest; "other" last."""
     rank = {"exogenous": 0, _LIQUIDATION: 1}
-    found = [str(cause) for cause in rows["cause"].unique()]
+    moved = rows[rows["price_move"] != 0.0]
+    found = [str(cause) for cause in moved["cause"].unique()]
 
-    def key(cause: str) -> tuple[int, str]:
+    def key(cause: str) -> tuple[int, bool, str]:
         family = _LIQUIDATION if cause.startswith(_LIQUIDATION) else cause
-        return (3 if cause == OTHER else rank.get(family, 2), cause)
+        last = cause in (OTHER, OTHER_VENUES)
+        return (rank.get(family, 2) + (2 if cause == OTHER else 0), last, cause)
 
     return sorted(found, key=key)
 
@@ -151,29 +197,41 @@ def figure(
         for axis in axes:
             axis.set_ylim(min(low), max(high))
         finish_time(axes, context.axis, columns)
-        for axis, stack in zip(axes, shown, strict=True):
-            _head(axis, stack.market, context, panel_width(axis, columns, own=ax is None))
+        marks = [_marks_of(stack.market, context) for stack in shown]
+        width = panel_width(axes[0], columns, own=ax is None)
+        draw_heads(axes, [stack.market for stack in shown], marks, width)
         legend(drawn, axes, _handles(shown[0].causes, look), own=ax is None)
     return drawn
 
 
-def _head(ax: Axes, market: str, context: RunContext, width: float) -> None:
-    """Write the market's name and mark the shocks that can have struck it."""
-    title(ax, market, above=bool(context.shocks), width=width)
+def _marks_of(market: str, context: RunContext) -> list[ShockMark]:
+    """Return the shocks that can have struck a market."""
     venue, symbol = market.split("/", 1)
     base = context.listing(venue, symbol).base
-    marks = [m for m in context.shocks if m.asset in (None, base) and m.venue in (None, venue)]
-    draw_shocks(ax, marks, width)
+    return [
+        mark
+        for mark in context.shocks
+        if mark.asset in (None, base)
+        and mark.venue in (None, venue)
+        and mark.symbol in (None, symbol)
+    ]
 
 
 def _looks_of(causes: Sequence[str], context: RunContext) -> dict[str, Look]:
     """Return a look per cause; the liquidations of a venue take the venue's own."""
-    venues = [c.removeprefix(_LIQUIDATION) for c in causes if c.startswith(_LIQUIDATION)]
+    venues = [
+        cause.removeprefix(_LIQUIDATION)
+        for cause in causes
+        if cause.startswith(_LIQUIDATION) and cause != OTHER_VENUES
+    ]
     by_venue = looks(list(dict.fromkeys([*context.venues, *venues])))
-    spare = iter(list(looks([str(n) for n in range(8)]).values())[7:0:-1])
+    used = [by_venue[venue] for venue in venues]
+    eight = [str(number) for number in range(MAX_ENTRIES)]
+    every = [looks(eight)[number] for number in eight]
+    spare = cycle([look for look in reversed(every) if look not in used] or every)
     found = {}
     for cause in causes:
-        if cause.startswith(_LIQUIDATION):
+        if cause.startswith(_LIQUIDATION) and cause != OTHER_VENUES:
             found[cause] = by_venue[cause.removeprefix(_LIQUIDATION)]
         else:
             found[cause] = _LOOKS.get(cause) or next(spare)

@@ -99,15 +99,6 @@ def legend(
         axes[0].legend(handles=list(handles), loc="best", title=remark, title_fontsize=TINY)
 
 
-def note(ax: Axes, text: str) -> None:
-    """Write a short remark in the middle of a panel that has nothing to show."""
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=SMALL,
-            color="#555555")  # fmt: skip
-    ax.set_yticks([])
-    ax.grid(visible=False)
-    ax.spines["left"].set_visible(False)
-
-
 def finish_time(axes: Sequence[Axes], axis: TimeAxis, columns: int = 1) -> None:
     """Set the time axis of every panel; only the lowest panel of a column names it."""
     most = 8 if columns == 1 else 6 if columns == 2 else 4

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from sim.core.arrays import FloatArray, IntArray
 from sim.report.context import RunContext
-from sim.report.drawing import finish_time, legend, note, panel_width, stacked_bars, swatch, title
-from sim.report.shocks import draw_shocks
+from sim.report.drawing import finish_time, legend, panel_width, stacked_bars, swatch
+from sim.report.heads import draw_heads
 from sim.report.style import MAX_ENTRIES, OTHER, Look, house_style, looks, panels, sentence
 from sim.report.units import money, money_axis
 
@@ -25,7 +25,11 @@ _TITLES = {
     "auction": "Sold in auctions",
     "adl": "Closed by auto-deleveraging",
 }
-_ALWAYS = ("market", "backstop", "adl")
+_NOTHING = {
+    "market": "liquidated to the market",
+    "backstop": "taken over by a backstop",
+    "adl": "closed by auto-deleveraging",
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def binned(liquidations: pd.DataFrame, context: RunContext, bins: int = MAX_BINS
     venues, code = top_names(rows, context, "venue")
     place = np.clip(rows["tick"].to_numpy(dtype=np.int64) // per_bin, 0, count - 1)
     amount = rows["notional"].to_numpy(dtype=np.float64)
-    kinds = [kind for kind in _TITLES if kind in _ALWAYS or (rows["kind"] == kind).any()]
+    kinds = [kind for kind in _TITLES if kind in _NOTHING or (rows["kind"] == kind).any()]
     notional = {}
     for kind in kinds:
         mine = (rows["kind"] == kind).to_numpy(dtype=np.bool_)
@@ -95,6 +99,8 @@ def figure(
 ) -> Figure:
     """Draw forced notional per bin of time, stacked by venue, a panel per kind of trade.
 
+    A kind that did not happen has no panel; a remark below says so.
+
     Parameters
     ----------
     liquidations : pandas.DataFrame
@@ -102,8 +108,8 @@ def figure(
     context : RunContext or None
         Clock, venues and shocks of the run.
     ax : Axes, sequence of Axes or None
-        One Axes per kind (market, backstop, ADL, and auctions if there were any); None for a
-        new figure.
+        One Axes per kind that happened (of market, backstop, auction, ADL); None for a new
+        figure.
 
     Returns
     -------
@@ -114,38 +120,38 @@ def figure(
     context = context or RunContext(last=last)
     data = binned(liquidations, context)
     totals = {kind: float(values.sum()) for kind, values in data.notional.items()}
+    shown = {kind: total for kind, total in totals.items() if total > 0.0}
     with house_style():
-        if not data.venues:
+        if not shown:
             drawn, axes = panels(ax, 1, height=1.6)
             sentence(axes[0], NOTHING)
             return drawn
-        ratios = [1.0 if total > 0.0 else 0.3 for total in totals.values()]
-        height = 1.0 + 1.6 * sum(ratios)
-        drawn, axes = panels(ax, len(totals), height=height, ratios=ratios)
+        height = 1.0 + 1.6 * max(len(shown), 1.3)
+        drawn, axes = panels(ax, len(shown), height=height)
         told = [name for name in data.venues if name != OTHER]
         look = looks(context.venues_of(liquidations), told)
-        for axis, (kind, total) in zip(axes, totals.items(), strict=True):
-            _draw(axis, data, kind, total, context, [look[name] for name in data.venues])
+        for axis, kind in zip(axes, shown, strict=True):
+            _draw(axis, data, kind, context, [look[name] for name in data.venues])
         finish_time(axes, context.axis)
-        for place, axis in enumerate(axes):
-            width = panel_width(axis, 1, own=ax is None)
-            draw_shocks(axis, context.shocks, width, labels=place == 0)
-        legend(drawn, axes, [swatch(n, look[n]) for n in data.venues], own=ax is None)
+        width = panel_width(axes[0], 1, own=ax is None)
+        for place, (axis, (kind, total)) in enumerate(zip(axes, shown.items(), strict=True)):
+            text = _title(kind, total, context)
+            draw_heads([axis], [text], [context.shocks], width, labels=place == 0)
+        missing = [text for kind, text in _NOTHING.items() if kind not in shown]
+        remark = f"nothing was {' or '.join(missing)} in this run" if missing else None
+        handles = [swatch(name, look[name]) for name in data.venues]
+        drawn.align_ylabels(axes)
+        legend(drawn, axes, handles, own=ax is None, remark=remark)
     return drawn
 
 
-def _draw(
-    ax: Axes, data: Binned, kind: str, total: float, context: RunContext, look: list[Look]
-) -> None:
-    """Draw the panel of one kind."""
-    first = kind == next(iter(data.notional))
-    if total <= 0.0:
-        title(ax, _TITLES[kind], above=first and bool(context.shocks))
-        note(ax, "none in this run")
-        return
+def _title(kind: str, total: float, context: RunContext) -> str:
     currency = "" if context.currency == "quote" else context.currency
-    amount = money(total, currency).replace("$", r"\$")
-    title(ax, f"{_TITLES[kind]}: {amount}", above=first and bool(context.shocks))
+    return f"{_TITLES[kind]}: {money(total, currency)}".replace("$", r"\$")
+
+
+def _draw(ax: Axes, data: Binned, kind: str, context: RunContext, look: list[Look]) -> None:
+    """Draw the panel of one kind."""
     single = len(data.left) == 1
     left = data.left - 0.1 if single else data.left
     stacked_bars(ax, left, 0.2 if single else data.width, data.notional[kind], look)

@@ -1,4 +1,4 @@
-"""Figure: equity of the traders and insurance fund of every venue over time."""
+"""Figure: how equity of the accounts and insurance fund of every venue changed over time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from matplotlib.lines import Line2D
 
 from sim.core.arrays import FloatArray
 from sim.report.context import RunContext
-from sim.report.drawing import finish_time, legend, line, note, panel_width, thin, title
-from sim.report.generations import LOG_SPAN
-from sim.report.shocks import draw_shocks
+from sim.report.drawing import finish_time, legend, line, panel_width, thin
+from sim.report.heads import draw_heads
 from sim.report.style import OTHER, Look, entries, house_style, looks, panels, sentence
-from sim.report.units import money_axis
+from sim.report.units import money, money_axis
 
 Series = dict[str, tuple[FloatArray, FloatArray]]
-_PANELS = {"equity": "Equity of the accounts", "insurance_fund": "Insurance fund"}
+_TITLES = {
+    "equity": "Equity of the accounts, change since the start",
+    "insurance_fund": "Insurance fund, change since the start",
+}
 
 
 def series(venues: pd.DataFrame, context: RunContext, column: str) -> Series:
@@ -36,14 +38,18 @@ def series(venues: pd.DataFrame, context: RunContext, column: str) -> Series:
     return found
 
 
+def funds_of(venues: pd.DataFrame, context: RunContext) -> Series:
+    """Return the insurance funds as `series` does, of venues that ever had one."""
+    every = series(venues, context, "insurance_fund")
+    return {name: line for name, line in every.items() if line[1].any()}
+
+
 def figure(
     venues: pd.DataFrame,
     context: RunContext | None = None,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
-    """Draw the equity and the insurance fund by venue.
-
-    An axis is logarithmic where every amount is positive and they span over three decades.
+    """Draw the change of equity and of the insurance fund by venue; the legend says from what.
 
     Parameters
     ----------
@@ -52,7 +58,7 @@ def figure(
     context : RunContext or None
         Clock, venues and shocks of the run.
     ax : Axes, sequence of Axes or None
-        Two Axes; None for a new figure.
+        Two Axes, one where no venue has a fund; None for a new figure.
 
     Returns
     -------
@@ -65,35 +71,52 @@ def figure(
             drawn, axes = panels(ax, 1, height=1.6)
             sentence(axes[0], "No venue was recorded in this run")
             return drawn
-        drawn, axes = panels(ax, 2, height=4.4)
+        equity, funds = series(venues, context, "equity"), funds_of(venues, context)
+        shown = {"equity": equity} | ({"insurance_fund": funds} if funds else {})
+        drawn, axes = panels(ax, len(shown), height=0.8 + 1.8 * len(shown))
+        names = list(equity)
         look = looks(context.venues_of(venues))
-        for place, (axis, column) in enumerate(zip(axes, _PANELS, strict=True)):
-            _draw(axis, series(venues, context, column), look)
-            if not (column == "insurance_fund" and not venues[column].any()):
-                money_axis(axis, column.replace("_", " "), context.currency)
-            title(axis, _PANELS[column], above=place == 0 and bool(context.shocks))
+        for axis, lines in zip(axes, shown.values(), strict=True):
+            _draw(axis, lines, look, names)
+            money_axis(axis, "change", context.currency)
         finish_time(axes, context.axis)
-        for place, axis in enumerate(axes):
-            width = panel_width(axis, 1, own=ax is None)
-            draw_shocks(axis, context.shocks, width, labels=place == 0)
-        legend(drawn, axes, _handles(context.venues_of(venues), look), own=ax is None)
+        width = panel_width(axes[0], 1, own=ax is None)
+        for place, (axis, column) in enumerate(zip(axes, shown, strict=True)):
+            draw_heads([axis], [_TITLES[column]], [context.shocks], width, labels=place == 0)
+        remark = "in brackets: equity and insurance fund at the start"
+        if not funds:
+            remark = "in brackets: equity at the start; no venue has an insurance fund"
+        drawn.align_ylabels(axes)
+        legend(drawn, axes, _handles(equity, funds, look, context), ax is None, remark)
     return drawn
 
 
-def _draw(ax: Axes, lines: Series, look: dict[str, Look]) -> None:
-    values = np.concatenate([amount for _, amount in lines.values()])
-    if not values.any():
-        note(ax, "none in this run")
-        return
-    for place, (name, (time, amount)) in enumerate(lines.items()):
-        line(ax, *thin(time, amount), look[name], place, len(lines))
-    if values.min() > 0.0 and values.max() > LOG_SPAN * values.min():
-        ax.set_yscale("log")
-    elif values.min() >= 0.0:
-        ax.set_ylim(0.0, 1.07 * float(values.max()))
+def _draw(ax: Axes, lines: Series, look: dict[str, Look], names: Sequence[str]) -> None:
+    """Draw one line per venue, from zero."""
+    ax.axhline(0.0, color="#222222", linewidth=0.5, zorder=1.0)
+    for name, (time, amount) in lines.items():
+        change = amount - amount[0]
+        line(ax, *thin(time, change), look[name], names.index(name), len(names))
+    if all((amount == amount[0]).all() for _, amount in lines.values()):
+        ax.set_ylim(-1.0, 1.0)
+        ax.set_yticks([0.0])
 
 
-def _handles(names: Sequence[str], look: dict[str, Look]) -> list[Artist]:
-    told = entries(names)
-    shown = told if len(told) == len(names) else [*told, OTHER]
-    return [Line2D([], [], color=look[n].colour, marker=look[n].marker, label=n) for n in shown]
+def _handles(
+    equity: Series, funds: Series, look: dict[str, Look], context: RunContext
+) -> list[Artist]:
+    """Return the legend: each venue with what it had at the start."""
+    told = entries(list(equity))
+    unit = "" if context.currency == "quote" else context.currency
+    handles: list[Artist] = []
+    for name in told:
+        parts = [money(float(equity[name][1][0]), unit)]
+        if funds:
+            parts.append(money(float(funds[name][1][0]), unit) if name in funds else "no fund")
+        text = f"{name} ({', '.join(parts)})".replace("$", r"\$")
+        handles.append(_handle(text, look[name]))
+    return handles if len(told) == len(equity) else [*handles, _handle(OTHER, look[OTHER])]
+
+
+def _handle(text: str, look: Look) -> Line2D:
+    return Line2D([], [], color=look.colour, marker=look.marker, label=text)

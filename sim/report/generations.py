@@ -12,17 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from sim.core.arrays import FloatArray, IntArray
 from sim.report.context import RunContext
-from sim.report.drawing import legend, stacked_bars, swatch, title
+from sim.report.drawing import legend, stacked_bars, swatch
 from sim.report.forced import NOTHING, top_names
 from sim.report.style import OTHER, Look, house_style, looks, panels, sentence
 from sim.report.units import money_axis
 
 MAX_GENERATIONS = 60
+MIN_BARS = 7  # fewer bars are as wide as if there were so many
 LOG_SPAN = 1e3
+_STEPS = [1, 2, 5, 10]
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,10 @@ def figure(
         look = looks(context.venues_of(liquidations), told)
         _draw_notional(axes[0], data, [look[name] for name in data.venues])
         money_axis(axes[0], "notional", context.currency)
-        title(axes[0], "Liquidated to the market")
+        axes[0].set_title("Liquidated to the market", loc="left", fontweight="bold", pad=4.0)
         _draw_accounts(axes[1], data)
         _generation_axis(axes, data)
+        drawn.align_ylabels(axes)
         legend(drawn, axes, _handles(data, look), own=ax is None)
     return drawn
 
@@ -162,9 +165,13 @@ def _draw_accounts(ax: Axes, data: Rounds) -> None:
 
 def _generation_axis(axes: Sequence[Axes], data: Rounds) -> None:
     """Set the axis of generations, of which the shock itself breaks number 0."""
+    few = len(data.first) < MIN_BARS
+    pad = data.width * max(0.7, (MIN_BARS - len(data.first)) / 2)
     for place, ax in enumerate(axes):
-        ax.set_xlim(-0.7 * data.width, float(data.first[-1]) + 0.7 * data.width)
-        ax.xaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 5, 10]))
+        ax.set_xlim(-pad, float(data.first[-1]) + pad)
+        each = FixedLocator([float(first) for first in data.first])
+        ax.xaxis.set_major_locator(each if few else MaxNLocator(12, integer=True, steps=_STEPS))
+        ax.xaxis.set_major_formatter("{x:.0f}")
         ax.grid(visible=False, axis="x")
         ax.tick_params(axis="x", labelbottom=place == len(axes) - 1)
     bins = "" if data.width == 1 else f", {data.width} per bar, named by the first"

@@ -63,7 +63,7 @@ class Engine(Model):
     """How the run is computed; nothing here may change a result but the guards."""
 
     margin_check: Literal["due", "full"] = attribute(
-        "Which accounts are revalued each tick: all of them, or those that come due.", "-", "full"
+        "Which accounts are revalued each tick: all of them, or those that come due.", "-", "due"
     )
     max_generations: Count = attribute(
         "Generations in one tick after which the run fails as endless.",
@@ -79,14 +79,6 @@ class Engine(Model):
         lt=1,
     )
     check: StrictBool = attribute("Check every invariant in every phase.", "-", False)
-
-    @model_validator(mode="after")
-    def _available(self) -> Engine:
-        if self.margin_check == "due":
-            refuse(
-                "engine", [Finding(("margin_check",), "'due'", "full ('due' is not available yet)")]
-            )
-        return self
 
 
 class Record(Model):

@@ -89,8 +89,8 @@ def test_insurance_fund(tmp_path: Path, fund: float, used: float, uncovered: flo
     assert event["shortfall"] == pytest.approx(50.0, rel=1e-12)
 
 
-def test_fund_pays_the_largest_loss_first(tmp_path: Path) -> None:
-    """Losses of 50 and 20 on a fund of 60: 50 and 10 are paid."""
+def test_fund_of_less_than_all_losses_is_used_up(tmp_path: Path) -> None:
+    """Losses of 50 and 20 on a fund of 60."""
     accounts: dict[str, Account] = {"small": (30.0, 5.0, 100.0), "large": BANKRUPT}
     result = run(tmp_path, accounts, "[{kind: insurance_fund, size: 60}]")
     assert result.summary["insurance_fund_used"] == pytest.approx(60.0, rel=1e-12)
@@ -193,7 +193,7 @@ def test_winners_are_closed_by_profit_times_leverage(tmp_path: Path) -> None:
     assert facts["liquidated_notional"] == 0.0
     assert facts["shortfall"] == 0.0
     assert facts["markets"]["one/X"]["final_price"] == pytest.approx(90.0, rel=1e-12)
-    # 10 of the 18 short contracts are gone; the last record counts longs, which are all closed.
+    # 8 of the 18 short contracts are left, against longs of the outside.
     assert result.venues["open_interest_notional"].iloc[-1] == pytest.approx(8.0 * 90.0)
 
 
@@ -206,6 +206,17 @@ def test_deleveraging_begins_where_the_fund_cannot_cover(
     assert set(result.liquidations["kind"]) == {kind}
     left = {"market": 0.0, "adl": fund}[kind]
     assert result.summary["venues"]["one"]["insurance_fund"] == pytest.approx(left, abs=1e-9)
+
+
+def test_fund_stands_behind_the_largest_loss_first(tmp_path: Path) -> None:
+    """Losses of 50 and 20 on a fund of 60: the 50 are covered, the other account meets a winner."""
+    accounts = {"small": (30.0, 5.0, 100.0), "large": BANKRUPT, **WINNERS}
+    waterfall = "[{kind: insurance_fund, size: 60}, {kind: adl}]"
+    result = run(tmp_path, accounts, waterfall)
+    rows = result.liquidations.set_index("account_id")
+    assert rows["kind"].to_dict() == {"large": "market", "small": "adl", "first": "adl"}
+    assert rows.loc["small", "close_out_price"] == pytest.approx(94.0, rel=1e-12)
+    assert result.summary["venues"]["one"]["insurance_fund"] == pytest.approx(10.0, rel=1e-12)
 
 
 def test_what_winners_cannot_take_goes_to_the_market(tmp_path: Path) -> None:

@@ -69,7 +69,10 @@ def banks(
         book = BookWriter().add(name, "regulator", np.array([CAPITAL[k]]), holdings)
         paths = book.write(folder / name)
         sources.append(
-            {"book": {key.rsplit(".", 1)[1]: path for key, path in paths.items()}, "name": name.lower()}
+            {
+                "book": {key.rsplit(".", 1)[1]: path for key, path in paths.items()},
+                "name": name.lower(),
+            }
         )
     values = {
         "traders": sources,

@@ -304,6 +304,37 @@ def test_latency_sends_one_generation_per_interval(tmp_path: Path) -> None:
     assert instant.prices["last_price"].iloc[-1] == pytest.approx(1.0 - drop[-1], abs=1e-5)
 
 
+@pytest.mark.parametrize(("g", "left"), [(0.95, 0.9), (0.95, 0.6), (0.6, 0.8)])
+def test_resilience_races_latency(tmp_path: Path, g: float, left: float) -> None:
+    """A batch every 3 s; the share `left` of the displacement is there when the next one goes.
+
+    The drop just after batch k is s + x_k, x_1 = g s. When batch k + 1 goes the drop is
+    s + left x_k, and only accounts that were not sold before are sold then:
+
+        x_(k + 1) = left x_k + g left max(0, x_k - max(x_1 .. x_(k - 1)))
+
+    so that a book that heals quickly enough stops a cascade that would run far at latency 0.
+    """
+    number, s, latency, batches = 20_000, 0.02, 3, 30
+    written = uniform_book(number, THETA).write(tmp_path)
+    more = {
+        "venues.one.liquidation.latency": float(latency),
+        "markets.0.impact.resilience_half_life": latency / np.log2(1.0 / left),
+        "clock.horizon": float(latency * batches),
+    }
+    result = linear(written, g, s, **more)
+    drop = 1.0 - result.prices["last_price"].to_numpy()
+    displaced, highest = [0.0, g * s], 0.0
+    while len(displaced) < batches:
+        now = displaced[-1]
+        displaced.append(left * now + g * left * max(0.0, now - highest))
+        highest = max(highest, now)
+    expected = s + np.array(displaced)
+    assert np.abs(drop[::latency] - expected).max() <= THETA / (number * (1.0 - g))
+    assert drop.max() == pytest.approx(expected.max(), abs=THETA / (number * (1.0 - g)))
+    assert drop.max() < s / (1.0 - g) - 0.01  # where latency 0 ends
+
+
 def test_slices_end_where_whole_orders_do(tmp_path: Path) -> None:
     """Linear impact adds up: accounts sold in fifths, to the end, leave the same price.
 

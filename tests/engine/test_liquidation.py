@@ -148,7 +148,8 @@ def test_orders_of_one_batch_share_one_average_price(tmp_path):
         *longs((2, 30), (1, 15)),
         ("s", "ts", "one", {"USDT": -15}, [("one/BTC-PERP", -1, 100)]),
     ]
-    result = play(tmp_path, book, markets=[perp(impact=linear(1.0))], shocks=[jump(-0.2)])
+    shocks = [jump(-0.2, at=0)]
+    result = play(tmp_path, book, markets=[perp(impact=linear(1.0))], shocks=shocks)
     prices = {p for (p,) in sold(result, "close_out_price")}
     assert len(prices) == 1
     assert prices.pop() == pytest.approx(79)

@@ -263,6 +263,27 @@ def thirty_shocks(ticks: int = 4800) -> list[dict[str, Any]]:
     return shocks
 
 
+def named_shocks() -> list[dict[str, Any]]:
+    """Return shocks with names, some close together, over strips of depth and outages."""
+    events = {
+        1800.0: "tariff news",
+        2100.0: "second leg",
+        2200.0: "a long word on rates",
+        2500.0: "recovery",
+    }
+    shocks: list[dict[str, Any]] = [
+        {"kind": "jump", "at": at, "asset": base, "return": -0.03, "label": label}
+        for at, label in events.items()
+        for base in list(ASSETS)[:4]
+    ]
+    shocks += [
+        {"kind": "depth", "at": 1800.0, "until": 3600.0, "factor": 0.1, "label": "thin books"},
+        {"kind": "outage", "venue": "binance", "at": 2400.0, "duration": 60.0},
+        {"kind": "outage", "venue": "okx", "at": 2450.0, "duration": 90.0},
+    ]
+    return shocks
+
+
 def calm() -> Result:
     """Return a run in which nothing was liquidated."""
     return world(venues=2, assets=1, ticks=600, orders=0, start=None, shocks=[])

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.report import RunContext, causes, forced, funds, generations, prices, save_all
+from sim.report import RunContext, forced, funds, generations, prices, save_all
 from sim.report.figures import all_figures
 from sim.report.forced import NOTHING
 from sim.report.style import house_style, looks, new_figure
@@ -33,18 +33,9 @@ def _heights(ax: Axes, colours: set[str]) -> float:
     )  # fmt: skip
 
 
-def _texts(figure: Figure) -> list[str]:
+def texts_of(figure: Figure) -> list[str]:
+    """Return every text of a figure."""
     return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
-
-
-@pytest.fixture(scope="module")
-def flagship() -> synthetic.Result:
-    return synthetic.world(orders=1500)
-
-
-@pytest.fixture(scope="module")
-def context(flagship: synthetic.Result) -> RunContext:
-    return RunContext.of(flagship)
 
 
 def test_forced_bars_sum_to_the_table(flagship: synthetic.Result, context: RunContext) -> None:
@@ -78,96 +69,6 @@ def test_forced_trades_keep_their_venue_and_time() -> None:
             assert data.notional["market"][place, cell] == pytest.approx(want)
 
 
-def test_price_lines_are_the_recorded_prices(
-    flagship: synthetic.Result, context: RunContext
-) -> None:
-    figure = prices.figure(flagship.prices, context)
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["BTC", "ETH", "SOL", "PEPE"]
-    drawn = {}
-    for line in figure.axes[1].lines:
-        key = (line.get_color(), line.get_linestyle() == "-")
-        drawn[key] = np.asarray(line.get_ydata())
-    look = looks(context.venues)
-    for venue in context.venues:
-        mine = flagship.prices[
-            (flagship.prices["venue"] == venue) & (flagship.prices["symbol"] == "ETH-PERP")
-        ]
-        colour = look[venue].colour
-        np.testing.assert_array_equal(drawn[(colour, True)], mine["last_price"])
-        np.testing.assert_array_equal(drawn[(colour, False)], mine["mark_price"])
-
-
-def test_prices_in_other_quotes_are_normalised() -> None:
-    result = synthetic.world(2, 1, 50, 1, orders=0)
-    result.manifest["scenario"]["markets"][1]["quote"] = "EUR"
-    (panel,) = prices.price_panels(result.prices, RunContext.of(result))
-    assert panel.unit == "1"
-    assert all(line.last[0] == 1.0 for line in panel.lines)
-    result.manifest["scenario"]["markets"][1]["quote"] = "USDC"
-    (panel,) = prices.price_panels(result.prices, RunContext.of(result))
-    assert panel.unit == "$/BTC"
-
-
-def test_several_markets_of_one_venue_are_told_apart() -> None:
-    result = synthetic.world(1, 2, 10, 1, orders=0)
-    markets = result.manifest["scenario"]["markets"]
-    result.prices["symbol"] = result.prices["symbol"].replace({"ETH-PERP": "BTC-SPOT"})
-    result.prices.loc[result.prices["symbol"] == "BTC-SPOT", "last_price"] = 121_000.0
-    markets[1] |= {"symbol": "BTC-SPOT", "base": "BTC"}
-    (panel,) = prices.price_panels(result.prices, RunContext.of(result))
-    assert [line.label for line in panel.lines] == ["binance PERP", "binance SPOT"]
-
-
-def test_long_lines_keep_their_extremes() -> None:
-    from sim.report.drawing import thin
-
-    time = np.arange(50_000.0)
-    values = np.sin(time / 900.0)
-    values[31_234] = -7.0
-    x, y = thin(time, values)
-    assert len(x) <= 1502
-    assert (y.min(), x[y.argmin()]) == (-7.0, 31_234.0)
-    assert (x[0], x[-1]) == (0.0, 49_999.0)
-
-
-def test_cause_areas_end_at_the_booked_moves(
-    flagship: synthetic.Result, context: RunContext
-) -> None:
-    shown = causes.stacks(flagship.price_causes, context)
-    figure = causes.figure(flagship.price_causes, context)
-    assert len(shown) == 4
-    booked = flagship.price_causes
-    for ax, stack in zip(figure.axes, shown, strict=True):
-        venue, symbol = stack.market.split("/")
-        mine = booked[(booked["venue"] == venue) & (booked["symbol"] == symbol)]
-        total = next(line for line in ax.lines if line.get_drawstyle() == "steps-post")
-        end = float(np.asarray(total.get_ydata())[-1])
-        assert end == pytest.approx(mine["price_move"].sum(), abs=1e-12)
-        by_family = mine.groupby(mine["cause"].str.split(":").str[0])["price_move"].sum()
-        for family in ("exogenous", "reversion", "arbitrage"):
-            got = stack.move[stack.causes.index(family), -1]
-            assert got == pytest.approx(by_family[family], abs=1e-12)
-        low = min(p.vertices[:, 1].min() for c in ax.collections for p in c.get_paths())
-        assert low == pytest.approx(np.minimum(stack.move, 0.0).sum(axis=0).min(), abs=1e-9)
-
-
-def test_the_markets_that_moved_furthest_are_shown(
-    flagship: synthetic.Result, context: RunContext
-) -> None:
-    shown = {stack.market for stack in causes.stacks(flagship.price_causes, context)}
-    reach = {}
-    for (venue, symbol), rows in flagship.price_causes.groupby(["venue", "symbol"]):
-        ticks = rows.groupby("tick")["price_move"].sum()
-        reach[f"{venue}/{symbol}"] = float(ticks.cumsum().abs().max())
-    assert shown == set(sorted(reach, key=lambda m: reach[m])[-4:])
-
-
-def test_many_causes_are_grouped(flagship: synthetic.Result, context: RunContext) -> None:
-    shown = causes.stacks(flagship.price_causes, context)
-    assert len(shown[0].causes) <= 8
-    assert shown[0].causes[0] == "exogenous"
-
-
 @pytest.mark.parametrize(("depth", "width"), [(12, 1), (59, 1), (60, 2), (200, 4)])
 def test_generation_bars_sum_to_the_market_notional(depth: int, width: int) -> None:
     result = synthetic.world(3, 1, 600, 10, orders=1500, depth=depth)
@@ -193,7 +94,21 @@ def test_generations_over_many_decades_are_logarithmic() -> None:
     assert figure.axes[1].get_yscale() == "linear"
 
 
-def test_fund_lines_are_the_recorded_amounts(
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7])
+def test_few_generations_are_whole_numbers_under_slim_bars(count: int) -> None:
+    result = synthetic.world(2, 1, 600, 10, orders=600, depth=40)
+    few = result.liquidations[result.liquidations["generation"] < count]
+    (upper, lower) = generations.figure(few, RunContext.of(result)).axes
+    low, high = lower.get_xlim()
+    ticks = [tick for tick in lower.get_xticks() if low <= tick <= high]
+    assert ticks == list(range(count))
+    assert [lower.xaxis.get_major_formatter()(tick) for tick in ticks] == [
+        str(tick) for tick in range(count)
+    ]
+    assert max(bar.get_width() for bar in upper.patches) <= 0.15 * (high - low)
+
+
+def test_fund_lines_are_changes_since_the_start(
     flagship: synthetic.Result, context: RunContext
 ) -> None:
     figure = funds.figure(flagship.venues, context)
@@ -201,8 +116,36 @@ def test_fund_lines_are_the_recorded_amounts(
         lines = [line for line in ax.lines if len(line.get_xdata()) > 2]
         for line, venue in zip(lines, context.venues, strict=True):
             mine = flagship.venues[flagship.venues["venue"] == venue]
-            np.testing.assert_array_equal(line.get_ydata(), mine[column])
+            change = mine[column] - mine[column].iloc[0]
+            np.testing.assert_array_equal(line.get_ydata(), change)
             np.testing.assert_array_equal(line.get_xdata(), mine["time"])
+    assert r"binance (\$4bn, \$300m)" in texts_of(figure)
+
+
+def test_venues_without_a_fund_are_left_out() -> None:
+    result = synthetic.world(3, 1, 300, 10, orders=50)
+    result.venues.loc[result.venues["venue"] == "bybit", "insurance_fund"] = 0.0
+    figure = funds.figure(result.venues, RunContext.of(result))
+    lines = [line for line in figure.axes[1].lines if len(line.get_xdata()) > 2]
+    assert len(lines) == 2
+    assert r"bybit (\$2bn, no fund)" in texts_of(figure)
+    result.venues["insurance_fund"] = 0.0
+    figure = funds.figure(result.venues, RunContext.of(result))
+    assert len(figure.axes) == 1
+    assert "in brackets: equity at the start; no venue has an insurance fund" in texts_of(figure)
+
+
+def test_kinds_that_did_not_happen_have_no_panel() -> None:
+    result = synthetic.world(2, 1, 300, 10, orders=400)
+    table = result.liquidations
+    market = table[table["kind"] == "market"]
+    figure = forced.figure(market, RunContext.of(result))
+    assert len(figure.axes) == 1
+    text = "nothing was taken over by a backstop or closed by auto-deleveraging in this run"
+    assert text in texts_of(figure)
+    figure = forced.figure(table[table["kind"] != "backstop"], RunContext.of(result))
+    titles = [ax.get_title(loc="left").split(":")[0] for ax in figure.axes]
+    assert titles == ["Liquidated to the market", "Closed by auto-deleveraging"]
 
 
 def test_files_are_byte_stable(tmp_path: Path, flagship: synthetic.Result) -> None:
@@ -243,7 +186,7 @@ def test_unusual_runs_give_every_figure(name: str, tmp_path: Path) -> None:
 def test_no_forced_trades_is_a_sentence() -> None:
     figures = all_figures(synthetic.calm())
     for name in ("forced_notional", "generations"):
-        assert _texts(figures[name]) == [NOTHING]
+        assert texts_of(figures[name]) == [NOTHING]
         assert NOTHING == "No forced trades in this run"
 
 
@@ -294,7 +237,8 @@ def test_bars_of_many_venues_sum_with_other() -> None:
 
 def test_texts_do_not_overlap(flagship: synthetic.Result) -> None:
     shocked = synthetic.world(orders=300, shocks=synthetic.thirty_shocks())
-    for result in (flagship, shocked, synthetic.world(12, 11, 600, 10, orders=500)):
+    named = synthetic.world(orders=300, shocks=synthetic.named_shocks())
+    for result in (flagship, shocked, named, synthetic.world(12, 11, 600, 10, orders=500)):
         for name, figure in all_figures(result).items():
             _assert_no_overlap(figure, name)
 

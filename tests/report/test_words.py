@@ -1,16 +1,13 @@
-"""Money, time axes, shock labels and the summary table."""
+"""Money, time axes and the summary table."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import pytest
 from matplotlib.figure import Figure
 
 from sim.report import Row, RunContext, money, summary_table
-from sim.report.shocks import ShockMark, merge_labels, shock_marks, text_width
-from sim.report.style import TINY
 from sim.report.units import PriceFormatter, TimeAxis, instant, money_unit, price_axis
 from tests.report import synthetic
 
@@ -132,40 +129,6 @@ def test_price_axes_scale() -> None:
     formatter = ax.yaxis.get_major_formatter()
     formatter.set_locs([110_000.0, 112_500.0])
     assert formatter(112_500.0) == "112.5k"
-
-
-def test_shocks_become_marks() -> None:
-    marks = shock_marks(synthetic.thirty_shocks(), 4799.0)
-    assert len(marks) == 28  # diffusions over the whole run are not marked
-    assert [m.begin for m in marks] == sorted(m.begin for m in marks)
-    ramp = next(m for m in marks if m.kind == "ramp")
-    assert (ramp.begin, ramp.end, ramp.text) == (600.0, 1500.0, "ETH \N{MINUS SIGN}8 %")
-    outage = next(m for m in marks if m.kind == "outage")
-    assert (outage.venue, outage.text) == ("binance", "binance outage")
-    assert shock_marks([{"kind": "jump", "at": 99.0, "asset": "BTC", "return": -0.1}], 50.0) == ()
-    first = shock_marks([{"kind": "jump", "at": 0.0, "asset": "BTC", "return": 0.125}], 0.0)
-    assert first[0].text == "BTC +12.5 %"
-
-
-@pytest.mark.parametrize("width", [90.0, 210.0, 480.0])
-def test_merged_labels_never_overlap(width: float) -> None:
-    marks = shock_marks(synthetic.thirty_shocks(), 4799.0)
-    labels = merge_labels([(m.begin / 4800.0, m) for m in marks], width)
-    edges = [(c * width - text_width(t, TINY) / 2, c * width + text_width(t, TINY) / 2)
-             for c, t in labels]  # fmt: skip
-    assert edges[0][0] >= 0.0
-    assert edges[-1][1] <= width
-    assert all(left[1] < right[0] for left, right in pairwise(edges))
-
-
-def test_merged_labels_say_what_they_merge() -> None:
-    def jump(at: float, asset: str) -> tuple[float, ShockMark]:
-        return at, ShockMark("jump", at, at, f"{asset} -5 %", asset)
-
-    assert merge_labels([jump(0.2, "BTC"), jump(0.8, "BTC")], 200.0)[0][1] == "BTC -5 %"
-    assert merge_labels([jump(0.5, "BTC"), jump(0.5, "ETH")], 300.0)[0][1] == "BTC -5 %, ETH -5 %"
-    several = [jump(0.5, asset) for asset in ("BTC", "ETH", "SOL")]
-    assert merge_labels(several, 300.0) == [(0.5, "3 jumps")]
 
 
 def test_context_without_a_manifest_reads_the_tables() -> None:

@@ -272,12 +272,12 @@ CASES = {
     "shock that ends before it begins": Broken(
         "until: 10min", "until: 5min", "shocks.2.until", "5min, factor", ("after 'at', 300 s",)
     ),
-    "due scheduler": Broken(
+    "unknown margin check": Broken(
         "margin_check: full",
-        "margin_check: due",
+        "margin_check: dew",
         "engine.margin_check",
-        "due",
-        ("not available yet",),
+        "dew",
+        ("due",),
     ),
     # venues
     "unknown preset": Broken(

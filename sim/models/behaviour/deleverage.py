@@ -41,8 +41,9 @@ class Deleverage:
         """Return orders that cut (or raise) every position of an account alike."""
         gross = view.gross_notional()
         open_account = gross > 0.0
-        wanted = self.target * np.maximum(view.equity, 0.0)
-        wanted = np.where(np.isfinite(wanted), wanted, gross)
+        known = np.isfinite(self.target)
+        leverage = np.where(known, self.target, 0.0)
+        wanted = np.where(known, leverage * np.maximum(view.equity, 0.0), gross)
         share = np.where(open_account, (gross - wanted) / np.where(open_account, gross, 1.0), 0.0)
         too_much = gross > wanted * (1.0 + self.band)
         too_little = self.two_sided & (gross < wanted * (1.0 - self.band))

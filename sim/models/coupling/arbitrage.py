@@ -78,8 +78,15 @@ def _common_level(quotes: Sequence[Quote], kappa: float) -> float:
         return guess
     if not (_balance(quotes, kappa, low) < 0.0 < _balance(quotes, kappa, high)):
         return guess
+    # A level at zero has no relative precision; there the size of the gaps is the yardstick.
+    near = 1e-16 * max(abs(low), abs(high))
     root: float = brentq(
-        lambda level: _balance(quotes, kappa, level), low, high, xtol=1e-300, rtol=8.9e-16
+        lambda level: _balance(quotes, kappa, level),
+        low,
+        high,
+        xtol=max(near, 1e-300),
+        rtol=8.9e-16,
+        maxiter=1000,
     )
     return root
 

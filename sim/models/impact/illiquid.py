@@ -33,7 +33,10 @@ class IlliquidImpact(ImpactModel):
         multiplier: float,
     ) -> Self:
         """Build the model from a configuration; parameters as in `build_impact`."""
-        return cls()
+        return cls(
+            resilience_half_life=config.resilience_half_life,
+            permanent_share=config.permanent_share,
+        )
 
     def _walk(
         self, price: float, anchor: float, quantity: float, liquidity: float

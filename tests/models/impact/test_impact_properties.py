@@ -15,6 +15,7 @@ from sim.core.errors import RunError
 from sim.models.impact import (
     IMPACTS,
     ExponentialImpact,
+    IlliquidImpact,
     ImpactModel,
     LinearImpact,
     NoImpact,
@@ -349,6 +350,7 @@ def test_parameters_out_of_range_are_refused(
 DECAY = {"resilience_half_life": 60.0, "permanent_share": 0.25}
 CONFIGS: dict[str, dict[str, Any]] = {
     "none": {},
+    "illiquid": {},
     "linear": {"coefficient": None, "depth": 1e6, "band": 0.02},
     "square_root": {"y": 0.7, "sigma": None, "adv": 1e9},
     "exponential": {"floor": 10.0, "depth": 5e4, "fill": "alpha", "alpha": 0.4},
@@ -365,6 +367,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 BUILT = {
     "none": NoImpact(**DECAY),
+    "illiquid": IlliquidImpact(**DECAY),
     "linear": LinearImpact(coefficient=0.02 * 100.0**2 * 0.01 / 1e6, **DECAY),
     "square_root": SquareRootImpact(y=0.7, sigma=0.03, volume=1e9, **DECAY),
     "exponential": ExponentialImpact(base_price=10.0, depth=5e4, fill="alpha", alpha=0.4, **DECAY),
@@ -424,3 +427,11 @@ def test_builders_refuse_what_makes_no_model() -> None:
         build_impact(
             SimpleNamespace(kind="cubic"), initial_price=1.0, daily_volatility=0.1, multiplier=1.0
         )
+
+
+def test_an_illiquid_market_fills_nothing_and_leads_nowhere() -> None:
+    model = IlliquidImpact()
+    with pytest.raises(ValueError, match="fills no orders"):
+        model.execute(100.0, 100.0, -1.0)
+    assert math.isnan(model.quantity_to_reach(100.0, 100.0, 99.0))
+    assert model.slope(100.0, 100.0) == math.inf
