@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import matplotlib
 from hypothesis import settings
 
@@ -12,3 +14,6 @@ settings.load_profile("ci")
 
 # Tests draw to files, never to a screen.
 matplotlib.use("Agg")
+
+# Every run of the suite, in this process or another, checks that money is conserved.
+os.environ["LIQSIM_CHECK"] = "1"

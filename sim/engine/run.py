@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from sim.schema import Scenario
 
 Progress = Callable[[int, int], None]
+
+CHECK_VARIABLE = "LIQSIM_CHECK"
+"""Environment variable that turns the invariants on where it is 1, as the test suite does."""
 
 
 def run_id_of(scenario: Scenario, seed: int, traders: Sequence[TraderPlan] = ()) -> str:
@@ -53,7 +57,8 @@ def run(
     seed : int, optional
         Root seed; the scenario's own by default.
     check : bool
-        Check conservation of money and quantity after every phase and generation.
+        Check conservation of money and quantity after every phase and generation; also on
+        where the scenario says ``engine.check`` or the environment ``LIQSIM_CHECK=1``.
     progress : callable, optional
         Called with (ticks done, ticks in all) now and then.
     traders : sequence of TraderPlan
@@ -73,7 +78,7 @@ def run(
     began = time.perf_counter()
     seed = scenario.seed if seed is None else seed
     world = build_world(scenario, seed, traders)
-    world.checked = check or scenario.engine.check
+    world.checked = check or scenario.engine.check or os.environ.get(CHECK_VARIABLE) == "1"
     check_ledger(world.ledger, "the opening")
     model = LiquidationModel(world, traders)
     try:
