@@ -60,10 +60,11 @@ class Stack:
 
 
 def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
-    """Return the cumulative moves by cause of the (up to four) markets that moved furthest.
+    """Return the cumulative moves by cause of the (up to four) markets that matter most.
 
-    Furthest is the largest absolute cumulative log move at the end of any tick. The furthest
-    market of each base asset comes before a second one of any. Arbitrage from
+    These are the markets with the largest forced sales and, where those are equal or unknown,
+    with the largest absolute cumulative log move at the end of any tick. The first market of
+    each base asset comes before a second one of any. Arbitrage from
     more than two venues is summed, as are trades of more than two behaviours; with still more
     than eight causes the smallest liquidations are summed, then the smallest of all. Causes that
     moved no market shown are left out.
@@ -74,18 +75,20 @@ def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
     rows = price_causes.assign(market=names)
     per_tick = rows.groupby(["market", "tick"])["price_move"].sum()
     reach = per_tick.groupby("market").cumsum().abs().groupby("market").max()
-    chosen = _chosen(reach.sort_values(ascending=False, kind="stable").index, context)
+    sold = np.array([-context.sold.get(str(market), 0.0) for market in reach.index])
+    order_of = np.lexsort((-reach.to_numpy(), sold))
+    chosen = _chosen(reach.index[order_of], context)
     rows = rows[rows["market"].isin(chosen)]
     rows = rows.assign(cause=_grouped(rows))
     order = _ordered(rows)
     return [_stack(m, rows[rows["market"] == m], order, context) for m in chosen]
 
 
-def _chosen(furthest: Iterable[str], context: RunContext) -> list[str]:
+def _chosen(ranked: Iterable[str], context: RunContext) -> list[str]:
     """Return the markets to show, those of one base together, in the order of the scenario."""
     first: dict[str, str] = {}
     second = []
-    for market in map(str, furthest):
+    for market in map(str, ranked):
         base = context.listing(*market.split("/", 1)).base
         if base in first:
             second.append(market)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -71,6 +71,8 @@ class RunContext:
         Market ``venue/symbol`` to its `Listing`.
     shocks : tuple of ShockMark
         What to mark on time axes.
+    sold : Mapping
+        Forced sales to each market ``venue/symbol`` [quote].
     """
 
     tick: float = 1.0
@@ -79,6 +81,7 @@ class RunContext:
     venues: tuple[str, ...] = ()
     listings: Mapping[str, Listing] | None = None
     shocks: tuple[ShockMark, ...] = ()
+    sold: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def axis(self) -> TimeAxis:
@@ -108,7 +111,9 @@ class RunContext:
         tick = float(clock.get("tick") or _tick_of(result))
         last = _last_of(result, tick, clock.get("horizon"))
         markets = scenario.get("markets") or []
+        facts: Mapping[str, Mapping[str, Any]] = result.summary.get("markets") or {}
         return cls(
+            sold={name: float(m.get("liquidated_notional") or 0.0) for name, m in facts.items()},
             tick=tick,
             last=last,
             start=instant(clock.get("start")),
