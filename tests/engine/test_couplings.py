@@ -88,6 +88,23 @@ def test_the_deeper_venue_moves_less(tmp_path):
     assert price_at(result, TWO, 1) == pytest.approx(79.5)
 
 
+@pytest.mark.parametrize("order", [("one", "two", "three"), ("three", "two", "one")])
+def test_venues_of_unlimited_depth_share_the_volume_in_any_order(order, tmp_path):
+    # The linear venue alone falls to 78; its 2 contracts are sold again where depth is unlimited.
+    markets = {"one": MARKETS[0], "two": perp("two"), "three": perp("three")}
+    result = coupled(
+        tmp_path,
+        {"kind": "arbitrage", "asset": "BTC", "kappa": 1},
+        venues={name: venue() for name in order},
+        markets=[markets[name] for name in order],
+    )
+    assert price_at(result, ONE, 1) == pytest.approx(80)
+    interest = result.venues[result.venues["tick"] == 1].set_index("venue")
+    contracts = interest["open_interest_notional"] / 80
+    # Outside liquidity is short 2 and long 2 on the first; each of the others takes over 1.
+    assert contracts[["two", "three"]].tolist() == pytest.approx([1, 1])
+
+
 def test_gaps_between_levels_close_over_time(tmp_path):
     # A fall on the first venue alone: its gap of 20 shrinks by 1 - 1/e per time constant.
     result = coupled(

@@ -58,7 +58,7 @@ def test_prices_that_do_not_exist_are_not_numbers(tmp_path):
     # A long with more money than its notional cannot break, nor can it be bankrupt.
     accounts, positions = sim.margin_table(build(tmp_path, longs((1, 150))))
     assert positions[["liquidation_price", "bankruptcy_price"]].isna().all().all()
-    assert accounts["margin_ratio"].tolist() == [25.0]
+    assert accounts["margin_ratio"].tolist() == [15.0]
     empty = build(tmp_path, [("a", "t", "one", {"USDT": 5}, [])])
     accounts, positions = sim.margin_table(empty)
     assert math.isnan(accounts["margin_ratio"].item())

@@ -11,7 +11,7 @@ arbitrageur trades v_i contracts of size c_i on every venue so that
 With linear impact lambda_i, u* is the mean of the u_i weighted by 1/lambda_i, and for two
 venues A moves by ``kappa w_A (u_B - u_A)`` with ``w_A = lambda_A / (lambda_A + lambda_B)``. For
 the other impact models u* is the root of the volume balance along the venues' own curves.
-A venue of unlimited depth pins u* to its own level.
+Venues of unlimited depth pin u* to the mean of their own levels and share the volume equally.
 """
 
 from __future__ import annotations
@@ -108,23 +108,23 @@ def arbitrage_flows(quotes: Sequence[Quote], kappa: float) -> ArbitrageTrades | 
     if len(quotes) < 2 or kappa == 0.0 or len({q.gap for q in quotes}) == 1:
         return None
     unlimited = [i for i, q in enumerate(quotes) if q.slope == 0.0]
-    pinned = unlimited[0] if unlimited else None
-    if pinned is None:
-        level, settle = _common_level(quotes, kappa), len(quotes) - 1
+    if unlimited:
+        level, settle = math.fsum(quotes[i].gap for i in unlimited) / len(unlimited), unlimited
     else:
-        level, settle = quotes[pinned].gap, pinned
+        level, settle = _common_level(quotes, kappa), [len(quotes) - 1]
     contracts = [
-        0.0 if q.slope == 0.0 or i == settle else q.contracts_for(kappa * (level - q.gap))
+        0.0 if i in settle else q.contracts_for(kappa * (level - q.gap))
         for i, q in enumerate(quotes)
     ]
     rest = sum(v * q.contract_size for v, q in zip(contracts, quotes, strict=True))
-    contracts[settle] = -rest / quotes[settle].contract_size
+    for i in settle:
+        contracts[i] = -rest / (len(settle) * quotes[i].contract_size)
     if not all(math.isfinite(v) for v in contracts):
         return None
-    if pinned is None:
-        weight = _secant_weights(quotes, contracts, level)
+    if unlimited:
+        weight = [(i in unlimited) / len(unlimited) for i in range(len(quotes))]
     else:
-        weight = [float(i == pinned) for i in range(len(quotes))]
+        weight = _secant_weights(quotes, contracts, level)
     return ArbitrageTrades(contracts, level, weight)
 
 
