@@ -66,7 +66,6 @@ CAUSE_ORDER = (
     "exogenous",
     "liquidation:",
     "liquidation:other",
-    "adl",
     "trade:",
     "arbitrage:",
     "reversion",

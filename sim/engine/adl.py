@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
-from sim.engine.losses import settle_closed
+from sim.engine.losses import record_losses, settle_closed
 from sim.models.waterfall.adl import match_queues, profit_leverage_score
 
 if TYPE_CHECKING:
     from sim.engine.batch import ForcedOrders
     from sim.engine.world import World
+
+FARTHEST = 1.0
+"""Largest distance of a bankruptcy price from the mark, as a share of the mark."""
 
 
 def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntArray:
@@ -20,7 +23,9 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
 
     Every position of a diverted account has the same relative distance to its bankruptcy
     price, ``equity / gross notional``: filled there, the account is left with nothing and
-    owes nothing. Both sides are booked and recorded.
+    owes nothing. The distance is at most `FARTHEST`; what an account then still owes walks
+    down the waterfall. No book is needed, only a venue that is up. Both sides are booked and
+    recorded.
 
     Returns
     -------
@@ -28,14 +33,13 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
         Rows of the winners that were reduced.
     """
     board, ledger = world.board, world.ledger
-    mine = diverted[orders.owner] & (orders.change != 0.0)
+    mine = diverted[orders.owner] & board.up[board.venue[ledger.market[orders.slots]]]
     slots, owner = orders.slots[mine], orders.owner[mine]
     rows = orders.rows[owner]
     market = ledger.market[slots].astype(np.int64)
     distance = (orders.equity / world.out.notional[orders.rows])[owner]
+    distance = np.clip(distance, -FARTHEST, FARTHEST)
     price = board.mark[market] * (1.0 - np.sign(ledger.quantity[slots]) * distance)
-    # Nobody sells below zero; what the bankrupt then still owes walks down the waterfall.
-    price = np.maximum(price, 0.0)
     # Largest debtor first; the order of rows decides between equals.
     queue = np.argsort(orders.equity[owner], kind="stable")
     winners: list[IntArray] = []
@@ -51,10 +55,12 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
                 if len(chosen):
                     pick = slots[chosen], price[chosen]
                     winners.append(_close_side(world, int(v), int(m), side, *pick))
-    world.liquidated[rows] = True
-    settle_closed(world, np.unique(rows))
+    generation = world.label[rows].max(initial=0)
     hit = np.unique(np.concatenate(winners) if winners else np.empty(0, dtype=np.int64))
-    settle_closed(world, hit, by_force=False)
+    if len(hit):
+        world.liquidated[rows] = True
+        record_losses(world, settle_closed(world, np.unique(rows)), "adl", int(generation))
+        record_losses(world, settle_closed(world, hit, by_force=False), "adl", int(generation))
     return hit
 
 

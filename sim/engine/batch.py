@@ -26,6 +26,9 @@ from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
 if TYPE_CHECKING:
     from sim.engine.world import World
 
+ROUNDING = 1e-12
+"""Share of gross notional below which a loss is rounding."""
+
 
 @dataclass
 class ForcedOrders:
@@ -103,18 +106,16 @@ def _distressed(
 
 
 def order_flow(world: World, orders: ForcedOrders) -> Flow:
-    """Return the net contracts of a batch by market and cause."""
+    """Return the net contracts of a batch by market, clearer and generation."""
     flow: Flow = defaultdict(dict)
     active = orders.change != 0.0
     market = world.ledger.market[orders.slots[active]].astype(np.int64)
-    clearer = world.clearer[orders.rows[orders.owner[active]]].astype(np.int64)
-    venues = len(world.venue_names)
-    code = market * venues + clearer
-    codes, where = np.unique(code, return_inverse=True)
-    net = sums(where, orders.change[active], len(codes))
-    for key, quantity in zip(codes, net, strict=True):
-        cause = f"liquidation:{world.venue_names[key % venues]}"
-        flow[int(key // venues)][cause] = float(quantity)
+    rows = orders.rows[orders.owner[active]]
+    keys = np.stack([market, world.clearer[rows].astype(np.int64), world.label[rows]])
+    found, where = np.unique(keys, axis=1, return_inverse=True)
+    net = sums(where.ravel(), orders.change[active], found.shape[1])
+    for (m, v, generation), quantity in zip(found.T.tolist(), net.tolist(), strict=True):
+        flow[m][f"liquidation:{world.venue_names[v]}", generation] = quantity
     return flow
 
 
@@ -127,37 +128,40 @@ def equity_after(world: World, orders: ForcedOrders, fills: BatchFills) -> Float
     return orders.equity + sums(orders.owner, gain, len(orders.rows))
 
 
-def _closes_entirely(world: World, orders: ForcedOrders) -> BoolArray:
-    left = world.ledger.quantity[orders.slots] + orders.change
-    open_positions = sums(orders.owner, left != 0.0, len(orders.rows))
-    return np.asarray(open_positions == 0.0)
-
-
 def divert_to_adl(world: World, orders: ForcedOrders) -> BoolArray:
     """Return which accounts (N,) their clearer's fund could not stand behind.
 
     The batch is priced without trading; the shortfalls it would leave are presented to each
-    fund, largest first, and the accounts that the fund cannot cover in full are diverted.
+    fund, largest first, and the accounts that the fund cannot cover in full are diverted. So
+    are bankrupt accounts with a position for which there is no book.
     """
     diverted = np.zeros(len(orders.rows), dtype=bool)
     clearer = world.clearer[orders.rows].astype(np.int64)
     with_adl = [int(v) for v in np.unique(clearer) if world.layer(int(v), "adl") is not None]
     if not with_adl:
         return diverted
-    fills = world.board.execute(order_flow(world, orders), 0, move=False)
+    fills = world.board.execute(order_flow(world, orders), move=False)
     loss = np.maximum(-equity_after(world, orders, fills), 0.0)
-    loss = np.where(_closes_entirely(world, orders), loss, 0.0)
+    loss[loss <= ROUNDING * world.out.notional[orders.rows]] = 0.0
+    unsellable = sums(orders.owner, orders.change == 0.0, len(orders.rows)) > 0.0
     for v in with_adl:
         mine = np.flatnonzero((clearer == v) & (loss > 0.0))
         mine = mine[largest_first(loss[mine])]
         fund = 0.0 if world.layer(v, "insurance_fund") is None else world.fund_value(v)
         paid = cover_in_order(loss[mine], fund)
-        diverted[mine] = paid < loss[mine] * (1.0 - 1e-12)
+        diverted[mine] = (paid < loss[mine] * (1.0 - ROUNDING)) | unsellable[mine]
     return diverted
 
 
-def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> int:
-    """Liquidate `rows` as one generation; return its number."""
+def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> FloatArray:
+    """Liquidate `rows` as one batch.
+
+    Returns
+    -------
+    (M,) float64
+        Mean generation, by size, of the orders that moved each market; of the whole batch
+        where it sent none.
+    """
     orders = forced_orders(world, rows)
     touched = [rows]
     diverted = divert_to_adl(world, orders)
@@ -170,24 +174,32 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> int
         orders.change = np.where(
             diverted[orders.owner], np.where(orders.change != 0.0, -left, 0.0), orders.change
         )
-    generation = int(world.label[rows].max(initial=0))
     flow = order_flow(world, orders)
     before = world.board.last.copy()
-    fills = world.board.execute(flow, generation)
+    fills = world.board.execute(flow)
     after = equity_after(world, orders, fills)
-    _settle(world, orders, fills, after, generation)
-    transmit(world, groups, fills, flow, generation)
+    _settle(world, orders, fills, after)
+    transmit(world, groups, fills, flow)
+    generation = int(world.label[rows].max(initial=0))
     close_opened_gaps(world, groups, before, generation)
     world.step[rows] += 1
     world.revalue(np.concatenate(touched))
     if world.checked:
         check(world.ledger, f"generation {generation} of tick {world.tick}")
-    return generation
+    return _mean_generation(world, flow, rows)
 
 
-def _settle(
-    world: World, orders: ForcedOrders, fills: BatchFills, after: FloatArray, generation: int
-) -> None:
+def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:
+    mean = np.full(len(world.board.ids), float(world.label[rows].mean()))
+    for m, parts in flow.items():
+        size = sum(abs(quantity) for quantity in parts.values())
+        weighted = sum(abs(q) * (generation or 0) for (_, generation), q in parts.items())
+        if size > 0.0:  # orders of one clearer may cancel
+            mean[m] = weighted / size
+    return mean
+
+
+def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatArray) -> None:
     """Book fills, fees and shortfalls of a batch and record its events."""
     ledger, board = world.ledger, world.board
     active = orders.change != 0.0
@@ -210,11 +222,10 @@ def _settle(
     lost = np.array([shortfall.get(int(r), 0.0) for r in rows]) if shortfall else 0.0
     clearer = world.clearer[rows].astype(np.int64)
     np.add.at(world.flows.liquidated, clearer, weight)
-    label = world.label[rows]
     world.events.add(
         world.tick,
         "market",
-        generation=np.where(label < 0, generation, label),
+        generation=world.label[rows],
         clearer=clearer,
         market=market,
         row=rows,

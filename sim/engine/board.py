@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray
 from sim.core.errors import RunError
-from sim.engine.causes import CauseBook, split_log_move
+from sim.engine.causes import Booking, CauseBook, split_log_move
 from sim.models.impact import ImpactModel, build_impact
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ would swallow the rest of the ledger."""
 CANCELLED = 1e-12
 """Net order, as a share of the gross one, that is only the rounding of orders that cancel."""
 
-Flow = dict[int, dict[str, float]]
-"""Signed contracts by market and cause; the sum over causes is the market's net order."""
+Flow = dict[int, dict[Booking, float]]
+"""Signed contracts by market and booking; the sum over bookings is the market's net order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class MarketBoard:
         self.quote = np.array([assets.index(m.quote) for m in markets])
         self.quotes_first = _quotes_first(self.base.tolist(), self.quote.tolist())
         self.initial = np.array([scenario.market_price(m) for m in markets], dtype=np.float64)
+        self.opening_price = np.array([a.price for a in scenario.assets.values()])
+        self.opening_value = self.initial * self.opening_price[self.quote]
         self.last = self.initial.copy()
         self.anchor = self.initial.copy()
         self.mark = self.initial.copy()
@@ -120,8 +122,8 @@ class MarketBoard:
             liquidity=float(self.liquidity[market]),
         )
 
-    def move(self, market: int, moves: dict[str, float], generation: int) -> None:
-        """Move a last price by the sum of `moves` [quote/base] by cause, and book them.
+    def move(self, market: int, moves: dict[Booking, float]) -> None:
+        """Move a last price by the sum of `moves` [quote/base], and book them.
 
         A price cannot be pushed below the market's floor; the moves are then cut alike.
         """
@@ -135,10 +137,10 @@ class MarketBoard:
             cut = (floor - before) / (after - before)
             parts, after = [part * cut for part in parts], floor
         self.last[market] = after
-        for cause, part, share in zip(
+        for booking, part, share in zip(
             moves, parts, split_log_move(before, after, parts), strict=True
         ):
-            self.causes.book(cause, market, share, part, generation)
+            self.causes.book(booking, market, share, part)
 
     def _refuse_runaway(self, market: int, price: float) -> None:
         """Raise RunError if a price has left every range in which it means something."""
@@ -175,16 +177,15 @@ class MarketBoard:
             )
             self.anchor[m] = anchor
             if price != before:
-                self.move(m, {"reversion": price - before}, 0)
+                self.move(m, {("reversion", None): price - before})
 
-    def execute(self, flow: Flow, generation: int, move: bool = True) -> BatchFills:
+    def execute(self, flow: Flow, move: bool = True) -> BatchFills:
         """Fill netted orders, each market along its own impact.
 
         Parameters
         ----------
         flow : dict
-            Contracts by market and cause; all orders of a market share one average price.
-        generation : int
+            Contracts by market and booking; all orders of a market share one average price.
         move : bool
             False asks what would happen and changes nothing.
         """
@@ -213,5 +214,18 @@ class MarketBoard:
                 self.floor_hits += int(fill.floored)
                 if fills.move[m] != 0.0:
                     total = float(fills.move[m])
-                    self.move(m, {c: total * (q / net) for c, q in parts.items()}, generation)
+                    shares = net_side_shares(parts)
+                    self.move(m, {booking: total * share for booking, share in shares.items()})
         return fills
+
+
+def net_side_shares(parts: dict[Booking, float]) -> dict[Booking, float]:
+    """Return each booking's share of the move that a netted order makes.
+
+    Only the flow on the side of the net carries the move, in proportion to its size; what the
+    netting absorbed moved nothing. Shares lie in (0, 1] and add up to 1.
+    """
+    side = math.copysign(1.0, math.fsum(parts.values()))
+    carrying = {booking: abs(q) for booking, q in parts.items() if q * side > 0.0}
+    total = math.fsum(carrying.values())
+    return {booking: size / total for booking, size in carrying.items()}

@@ -46,18 +46,23 @@ def draw_population(
 
 
 def _require_unique_ids(drafts: list[AccountsDraft], scenario: Scenario) -> None:
+    def refuse(found: str, allowed: str) -> ScenarioError:
+        return ScenarioError(Problem(scenario.source.file, None, None, "traders", found, allowed))
+
     names = [draft.name for draft in drafts]
-    for name in {n for n in names if names.count(n) > 1}:
-        raise ScenarioError(
-            Problem(
-                scenario.source.file,
-                None,
-                None,
-                "traders",
-                f"two groups named '{name}'",
-                "a name of its own for every cohort, book and trader",
-            )
-        )
+    twice = sorted(name for name in set(names) if names.count(name) > 1)
+    if twice:
+        allowed = "a name of its own for every cohort, book and trader"
+        raise refuse(f"two groups named '{twice[0]}'", allowed)
+    listed = [d.account_ids for d in drafts if d.account_ids is not None]
+    ids, counts = np.unique(np.concatenate([np.empty(0, dtype=str), *listed]), return_counts=True)
+    if (counts > 1).any():
+        found = f"the account_id '{ids[counts > 1][0]}' in two books"
+        raise refuse(found, "an account_id of its own for every account")
+    for draft in drafts:
+        if (draft.wallet < 0.0).any():
+            found = f"a negative wallet balance in '{draft.name}'"
+            raise refuse(found, "balances of 0 or more for the clearer 'wallet'")
 
 
 def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ()) -> World:
@@ -115,7 +120,8 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         required=np.ones(accounts),
         deadline=np.full(accounts, -1, dtype=np.int32),
         label=np.full(accounts, NOT_LABELLED, dtype=np.int32),
-        step=np.zeros(accounts, dtype=np.int16),
+        step=np.zeros(accounts, dtype=np.int32),
+        loss_generation=np.zeros(accounts, dtype=np.int32),
         liquidated=np.zeros(accounts, dtype=bool),
         closed=np.zeros(accounts, dtype=bool),
         batch_due=np.full(size, -1, dtype=np.int64),

@@ -59,14 +59,10 @@ class CallDesk:
         """Make, lift and enforce margin calls on freshly revalued accounts."""
         if not self.active:
             return
-        out = world.out
+        self._lift(world)
         up = world.board.up[world.clearer[rows]]
-        short = (out.notional[rows] > 0) & self._below(world, rows) & up
-        called = world.deadline[rows] >= 0
-        lifted = rows[called & ~short & up]
-        world.deadline[lifted] = -1
-        world.required[lifted] = np.where(world.step[lifted] > 0, world.required[lifted], 1.0)
-        for row in rows[short & ~called]:
+        short = (world.out.notional[rows] > 0) & self._below(world, rows) & up
+        for row in rows[short & (world.deadline[rows] < 0)]:
             call = self.calls[world.clearer[row]]
             assert call is not None
             world.deadline[row] = world.tick + world.clock.span(call.grace)
@@ -79,6 +75,17 @@ class CallDesk:
             world.deadline[waiting[~still]] = -1
             expired = waiting[still & (world.deadline[waiting] <= world.tick)]
             world.required[expired] = np.maximum(world.required[expired], self.level[expired])
+
+    def _lift(self, world: World) -> None:
+        """Lift the calls on accounts that are whole again or hold nothing any more."""
+        called = np.flatnonzero(world.deadline >= 0)
+        if not len(called):
+            return
+        world.revalue(called)
+        whole = (world.out.notional[called] == 0.0) | ~self._below(world, called)
+        lifted = called[whole]
+        world.deadline[lifted] = -1
+        world.required[lifted] = np.where(world.step[lifted] > 0, world.required[lifted], 1.0)
 
     def _below(self, world: World, rows: IntArray) -> BoolArray:
         """Return which accounts stand below their call level by more than rounding."""

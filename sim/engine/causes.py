@@ -14,12 +14,20 @@ import numpy as np
 
 from sim.core.arrays import FloatArray
 
+Booking = tuple[str, int | None]
+"""A cause, and the generation of the forced orders behind it; None outside a cascade."""
+
+CauseRow = tuple[int, int, int, str, float]
+"""Tick, generation, market, cause, log move."""
+
 
 class CauseBook:
     """Moves by market and cause, and the rows not yet written.
 
     Attributes
     ----------
+    tick : int
+        Present tick, set by the model; the moves of a cascade are kept by tick.
     names : list of str
         Causes in order of first appearance: ``exogenous``, ``liquidation:<venue>``, ``adl``,
         ``trade:<behaviour>``, ``arbitrage:<from venue>``, ``reversion``.
@@ -27,11 +35,12 @@ class CauseBook:
 
     def __init__(self, markets: int) -> None:
         self.markets = markets
+        self.tick = 0
         self.names: list[str] = []
         self._index: dict[str, int] = {}
         self._log = np.zeros((0, markets))
         self._price = np.zeros((0, markets))
-        self._cascade: dict[tuple[int, int, int], float] = defaultdict(float)
+        self._cascade: dict[tuple[int, int, int, int], float] = defaultdict(float)
         self._calm = np.zeros((0, markets))
 
     def index(self, cause: str) -> int:
@@ -47,15 +56,16 @@ class CauseBook:
         self._calm = np.concatenate([self._calm, row])
         return self._index[cause]
 
-    def book(self, cause: str, market: int, log_move: float, move: float, generation: int) -> None:
+    def book(self, booking: Booking, market: int, log_move: float, move: float) -> None:
         """Book one move: `log_move` [1] and `move` [quote/base] of a market."""
+        cause, generation = booking
         k = self.index(cause)
         self._log[k, market] += log_move
         self._price[k, market] += move
-        if generation == 0:
+        if generation is None:
             self._calm[k, market] += log_move
         else:
-            self._cascade[generation, market, k] += log_move
+            self._cascade[self.tick, generation, market, k] += log_move
 
     def book_all(self, cause: str, log_moves: FloatArray, moves: FloatArray) -> None:
         """Book a move of every market (M,) outside a cascade."""
@@ -78,15 +88,19 @@ class CauseBook:
         """Return the total log move (M,) over all causes."""
         return np.asarray(self._log.sum(axis=0))
 
-    def flush(self) -> list[tuple[int, int, str, float]]:
-        """Return and forget the rows (generation, market, cause, log move) since the last flush."""
+    def flush(self) -> list[CauseRow]:
+        """Return and forget the rows since the last flush.
+
+        The moves of a cascade keep the tick and generation in which they happened; all others
+        are summed up to the present tick, as generation 0.
+        """
         rows = [
-            (0, int(m), self.names[k], float(self._calm[k, m]))
+            (self.tick, 0, int(m), self.names[k], float(self._calm[k, m]))
             for k, m in zip(*np.nonzero(self._calm), strict=True)
         ]
         rows += [
-            (generation, market, self.names[k], move)
-            for (generation, market, k), move in self._cascade.items()
+            (tick, generation, market, self.names[k], move)
+            for (tick, generation, market, k), move in self._cascade.items()
             if move != 0.0
         ]
         self._calm[:] = 0.0

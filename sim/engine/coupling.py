@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
-from sim.engine.board import BatchFills, Flow
+from sim.engine.board import BatchFills, Flow, net_side_shares
+from sim.engine.causes import Booking
 from sim.models.coupling import (
     ArbitrageTrades,
     Quote,
@@ -44,9 +45,7 @@ def coupled_markets(scenario: Scenario, coupling: object) -> list[int]:
     return [k for k, m in enumerate(scenario.markets) if m.base == asset and m.venue in venues]
 
 
-def transmit(
-    world: World, groups: list[CouplingGroup], fills: BatchFills, flow: Flow, generation: int
-) -> None:
+def transmit(world: World, groups: list[CouplingGroup], fills: BatchFills, flow: Flow) -> None:
     """Pass a share of a batch's own impacts on to the coupled venues."""
     board = world.board
     up = board.up[board.venue]
@@ -60,23 +59,22 @@ def transmit(
         worth = [float(world.quote_price[m]) for m in members]
         passed = transmitted_moves(impact, worth, group.phi)
         for j, target in enumerate(members):
-            moves: dict[str, float] = {}
+            moves: dict[Booking, float] = {}
             for i, source in enumerate(members):
                 if passed[i][j] != 0.0:
                     _spread(moves, passed[i][j], flow[source])
             if moves:
-                board.move(target, moves, generation)
+                board.move(target, moves)
 
 
-def _spread(moves: dict[str, float], total: float, parts: dict[str, float]) -> None:
-    """Add a move to `moves`, split over causes in proportion to their signed flow."""
-    net = sum(parts.values())
-    for cause, quantity in parts.items():
-        moves[cause] = moves.get(cause, 0.0) + total * (quantity / net)
+def _spread(moves: dict[Booking, float], total: float, parts: dict[Booking, float]) -> None:
+    """Add a move to `moves`, split over the bookings that made it."""
+    for booking, share in net_side_shares(parts).items():
+        moves[booking] = moves.get(booking, 0.0) + total * share
 
 
 def close_opened_gaps(
-    world: World, groups: list[CouplingGroup], before: FloatArray, generation: int
+    world: World, groups: list[CouplingGroup], before: FloatArray, generation: int | None
 ) -> None:
     """Let arbitrageurs answer the gaps that one batch opened (share kappa)."""
     for group in groups:
@@ -93,12 +91,12 @@ def close_level_gaps(world: World, groups: list[CouplingGroup], seconds: float) 
     board = world.board
     for group in groups:
         if group.kind == "arbitrage" and group.time_constant is not None and seconds > 0.0:
-            gaps = (board.last - board.initial) * world.quote_price
-            arbitrage(world, group, gaps, closing_share(seconds, group.time_constant), 0)
+            gaps = board.last * world.quote_price - board.opening_value
+            arbitrage(world, group, gaps, closing_share(seconds, group.time_constant), None)
 
 
 def arbitrage(
-    world: World, group: CouplingGroup, gaps: FloatArray, kappa: float, generation: int
+    world: World, group: CouplingGroup, gaps: FloatArray, kappa: float, generation: int | None
 ) -> None:
     """Trade a group towards a common level and book moves by the venue that pulled."""
     board, ledger = world.board, world.ledger
@@ -111,8 +109,9 @@ def arbitrage(
     flow: Flow = {}
     for i, market in enumerate(members):
         if trades.contracts[i] != 0.0:
-            flow[market] = _pulls(world, members, gaps, trades, i)
-    fills = board.execute(flow, generation)
+            pulls = _pulls(world, members, gaps, trades, i)
+            flow[market] = {(cause, generation): part for cause, part in pulls.items()}
+    fills = board.execute(flow)
     active = np.array([i for i, m in enumerate(members) if m in flow], dtype=np.int64)
     traded = np.array(members, dtype=np.int64)[active]
     slots = group.slots[np.array(keep, dtype=np.int64)[active]]

@@ -51,6 +51,17 @@ class EventLog:
         self._parts.append(part)
         self.count += size
 
+    def assign_shortfall(self, tick: int, borne: dict[int, float]) -> dict[int, float]:
+        """Add shortfalls to the last event of their accounts in this tick; return the others."""
+        left = {row: loss for row, loss in borne.items() if loss > 0.0}
+        for part in reversed(self._parts):
+            if not left or part["tick"][0] != tick:
+                break
+            for row in [row for row in left if (part["row"] == row).any()]:
+                place = int(np.flatnonzero(part["row"] == row)[-1])
+                part["shortfall"][place] += left.pop(row)
+        return left
+
     def column(self, name: str) -> FloatArray | IntArray:
         """Return one column over all events; empty float64 if there were none."""
         if not self._parts:

@@ -78,12 +78,12 @@ class GenerationTracker:
         """Book price moves since the last note to causes other than forced orders."""
         self.other += self.mixing @ self._moves()
 
-    def note_forced(self, generation: int) -> None:
-        """Book price moves since the last note to forced orders of a generation."""
-        moves = self.mixing @ self._moves()
-        self.forced += moves
-        self.weight += np.abs(moves)
-        self.generation += np.abs(moves) * generation
+    def note_forced(self, generation: FloatArray) -> None:
+        """Book price moves since the last note to forced orders of these generations (M,)."""
+        own = self._moves()
+        self.forced += self.mixing @ own
+        self.weight += self.mixing @ np.abs(own)
+        self.generation += self.mixing @ (np.abs(own) * generation)
 
     def _moves(self) -> FloatArray:
         last = self.world.board.last

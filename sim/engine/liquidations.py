@@ -60,6 +60,10 @@ class LiquidationEngine:
         self.labelled: IntArray = np.empty(0, dtype=np.int64)
         self.instant = np.array([rule.latency == 0.0 for rule in world.rules])
         self._flag = np.zeros(world.accounts, dtype=bool)
+        self._stuck = np.zeros(world.accounts, dtype=bool)
+        self._deleverages = np.array(
+            [world.layer(v, "adl") is not None for v in range(len(world.rules))]
+        )
         due = world.scenario.engine.margin_check == "due"
         self.watch = DueWatch(world, calls.level) if due else FullWatch(world)
 
@@ -70,6 +74,8 @@ class LiquidationEngine:
     def check(self, seconds: float) -> None:
         """Revalue all accounts, make margin calls and find the liquidatable."""
         self.generations.begin_tick(seconds)
+        self.latest_generation = -1
+        self._stuck[:] = False
         self.generations.note_other()
         rows, self.broken = self.watch.scan(self.holding)
         if self.calls.active:
@@ -122,8 +128,11 @@ class LiquidationEngine:
         """Send one batch and find who is broken after it."""
         world = self.world
         self._open_episodes(rows)
-        self.latest_generation = send_batch(world, self.groups, rows)
-        self.generations.note_forced(self.latest_generation)
+        self.latest_generation = int(world.label[rows].max(initial=0))
+        held = np.abs(world.ledger.quantity[world.ledger.slots(rows)[0]]).sum()
+        self.generations.note_forced(send_batch(world, self.groups, rows))
+        if np.abs(world.ledger.quantity[world.ledger.slots(rows)[0]]).sum() == held:
+            self._stuck[rows] = True
         self._schedule(rows)
         self.refresh_marks()
         self.refresh_holding()
@@ -153,9 +162,13 @@ class LiquidationEngine:
                 world.batch_due[v] = world.tick + world.clock.span(world.rules[v].latency)
         waited: BoolArray = (world.batch_due != IDLE) & (world.batch_due <= world.tick)
         now = world.board.up & (self.instant | waited)
-        rows = broken[now[clearer]]
+        rows = broken[now[clearer] & ~self._stuck[broken]]
         slots, owner = world.ledger.slots(rows)
-        sellable = world.board.tradable[world.ledger.market[slots]]
+        market = world.ledger.market[slots]
+        # A bankrupt account can be deleveraged without a book, where its venue is up.
+        bankrupt = self._deleverages[world.clearer[rows]] & (world.out.equity[rows] < 0.0)
+        venue_up = world.board.up[world.board.venue[market]]
+        sellable = world.board.tradable[market] | (bankrupt[owner] & venue_up)
         sellable &= world.ledger.quantity[slots] != 0.0
         ready: IntArray = rows[sums(owner, sellable, len(rows)) > 0.0]
         return ready

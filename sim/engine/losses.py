@@ -84,10 +84,37 @@ def _sell_collateral(world: World, rows: IntArray) -> None:
 
 
 def _clear_debt(world: World, rows: IntArray, payer: int, share: FloatArray, reason: str) -> None:
-    """Let `payer` pay the given share (N,) of every debt of `rows`."""
+    """Let a fund or clearer pay the given share (N,) of every debt of `rows`.
+
+    It pays in its settlement asset; the desk turns that into what is owed.
+    """
+    if not len(rows):
+        return
+    ledger, desk = world.ledger, world.plan.desk
+    own = int(world.settlement[world.clearer[rows[0]]])
+    price = world.asset_price[world.columns]
     for column in range(len(world.columns)):
-        debt = np.maximum(-world.ledger.balance[rows, column], 0.0)
-        world.ledger.transfer(payer, rows, column, debt * share, reason)
+        paid = np.maximum(-ledger.balance[rows, column], 0.0) * share
+        if column == own:
+            ledger.transfer(payer, rows, column, paid, reason)
+        elif paid.any():
+            ledger.transfer(
+                payer, desk, own, float(paid.sum() * price[column] / price[own]), reason
+            )
+            ledger.transfer(desk, rows, column, paid, reason)
+
+
+def _pool_fund(world: World, venue: int) -> None:
+    """Turn what a fund holds in other assets (fees) into its settlement asset at the desk."""
+    ledger, desk, fund = world.ledger, world.plan.desk, world.plan.first_fund + venue
+    own = int(world.settlement[venue])
+    price = world.asset_price[world.columns]
+    for column in range(len(world.columns)):
+        held = float(ledger.balance[fund, column])
+        if column != own and held > 0.0:
+            ledger.transfer(fund, desk, column, held, "fund conversion")
+            bought = held * float(price[column] / price[own])
+            ledger.transfer(desk, fund, own, bought, "fund conversion")
 
 
 def _walk_down(world: World, rows: IntArray, owed: FloatArray) -> dict[int, float]:
@@ -97,11 +124,12 @@ def _walk_down(world: World, rows: IntArray, owed: FloatArray) -> dict[int, floa
         mine = np.flatnonzero(clearer == v)
         mine = mine[largest_first(owed[mine])]
         debt, debtors = owed[mine], rows[mine]
-        scale = DUST * np.maximum(world.out.notional[debtors], 1.0)
+        scale = DUST * world.out.notional[debtors]
         dust = debt <= scale
         paid = np.zeros(len(debt))
         if world.layer(int(v), "insurance_fund") is not None:
             paid = cover_in_order(np.where(dust, 0.0, debt), world.fund_value(int(v)))
+            _pool_fund(world, int(v))
             fund = world.plan.first_fund + int(v)
             _clear_debt(world, debtors, fund, paid / debt, "insurance fund")
             world.flows.fund_used[v] += paid.sum()
@@ -115,9 +143,46 @@ def _walk_down(world: World, rows: IntArray, owed: FloatArray) -> dict[int, floa
         world.flows.shortfall[v] += np.where(dust, 0.0, debt).sum()
         for row, amount in zip(debtors[waiting], left[waiting], strict=True):
             world.deficits[int(v)][int(row)] = float(amount)
+        world.loss_generation[debtors] = np.maximum(world.label[debtors], 0)
         known = np.where(dust, 0.0, paid + own)
         borne.update({int(r): float(b) for r, b in zip(debtors, known, strict=True)})
     return borne
+
+
+def record_losses(world: World, borne: dict[int, float], kind: str, generation: int) -> None:
+    """Record shortfalls with the last forced trade of their accounts in this tick.
+
+    A shortfall without one, as every socialised loss, gets an event of its own, without market
+    and quantity.
+
+    Parameters
+    ----------
+    borne : dict of int to float [numeraire]
+        By row, as `settle_closed` returns it.
+    kind : str
+        Kind of the event.
+    generation : int
+    """
+    if kind != "socialise":
+        borne = world.events.assign_shortfall(world.tick, borne)
+    rows = np.array([row for row, loss in borne.items() if loss > 0.0], dtype=np.int64)
+    size = len(rows)
+    nothing = np.zeros(size)
+    world.events.add(
+        world.tick,
+        kind,
+        generation=np.full(size, generation),
+        clearer=world.clearer[rows].astype(np.int64),
+        market=np.full(size, -1),
+        row=rows,
+        quantity=nothing,
+        mark_price=nothing,
+        close_out_price=nothing,
+        bankruptcy_price=nothing,
+        notional=nothing,
+        fee=nothing,
+        shortfall=np.array([borne[int(row)] for row in rows]),
+    )
 
 
 def socialise(world: World) -> bool:
@@ -158,23 +223,10 @@ def _socialise_one(world: World, venue: int, deficits: dict[int, float]) -> None
     covered = float(paid.sum())
     world.flows.socialised[venue] += covered
     world.flows.house_loss[venue] += max(float(owed.sum()) - covered, 0.0)
-    size = len(debtors)
-    nothing = np.zeros(size)
-    world.events.add(
-        world.tick,
-        "socialise",
-        generation=np.maximum(world.label[debtors], 0),
-        clearer=np.full(size, venue),
-        market=np.full(size, -1),
-        row=debtors,
-        quantity=nothing,
-        mark_price=nothing,
-        close_out_price=nothing,
-        bankruptcy_price=nothing,
-        notional=nothing,
-        fee=nothing,
-        shortfall=owed,
-    )
+    for generation in np.unique(world.loss_generation[debtors]):
+        mine = world.loss_generation[debtors] == generation
+        lost = {int(r): float(o) for r, o in zip(debtors[mine], owed[mine], strict=True)}
+        record_losses(world, lost, "socialise", int(generation))
 
 
 def _unrealised_profit(world: World, rows: IntArray) -> FloatArray:

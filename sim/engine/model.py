@@ -94,7 +94,7 @@ class LiquidationModel(mesa.Model):
 
     def tick(self, number: int) -> None:
         """Run the phases of one tick."""
-        self.world.tick = number
+        self.world.tick = self.world.board.causes.tick = number
         for name, phase in zip(PHASES, self.phases, strict=True):
             phase()
             if self.world.checked:
@@ -114,6 +114,7 @@ class LiquidationModel(mesa.Model):
         moves = world.exogenous.asset_log_returns(tick)
         if moves.any():
             world.free_price = world.free_price * np.exp(moves)
+        world.refresh_asset_prices()
 
     def _link(self) -> None:
         self.calls.deliver(self.world)
@@ -135,8 +136,8 @@ class LiquidationModel(mesa.Model):
 
     def _refresh_marks(self) -> None:
         world = self.world
-        index_prices(world)
         world.refresh_asset_prices()
+        index_prices(world)
         for venue in self.venues:
             if world.board.up[venue.number]:
                 venue.refresh(world.board.last, world.board.index, world.board.mark)

@@ -29,8 +29,9 @@ COHORTS = ("tick", "cohort", "venue", "accounts_alive", "equity", "gross_notiona
 class Recorder:
     """Collects the tables of one run, a row each ``record.every`` and at the last tick.
 
-    Flow columns (liquidated, backstop, ADL notional, shortfall, socialised loss) and price
-    causes add up what happened since the row before; the others are the state at the tick.
+    Flow columns (liquidated, backstop, ADL notional, shortfall, socialised loss) add up what
+    happened since the row before; the others are the state at the tick. Price causes keep the
+    tick of forced moves and add up the others likewise.
     """
 
     def __init__(self, world: World) -> None:
@@ -83,9 +84,9 @@ class Recorder:
                     float(board.mark[m]), float(board.index[m]), board.depth(m),
                 )
             )  # fmt: skip
-        for generation, m, cause, move in board.causes.flush():
+        for then, generation, m, cause, move in board.causes.flush():
             venue, symbol = markets[m].venue, markets[m].symbol
-            self.rows["price_causes"].append((tick, generation, venue, symbol, cause, move))
+            self.rows["price_causes"].append((then, generation, venue, symbol, cause, move))
         world.revalue(np.arange(world.accounts))
         self._venues(tick, time)
         self._cohorts(tick)

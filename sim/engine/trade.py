@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import IntArray, sums
+from sim.core.arrays import BoolArray, IntArray, sums
 from sim.core.errors import RunError
 from sim.engine.board import Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sim.core.arrays import FloatArray
     from sim.engine.handwritten import OwnAccount, VenueView
     from sim.engine.world import World
+
+ROUNDING = 1e-12
+"""Share of equity by which initial margin may exceed it."""
 
 
 class TradeDesk:
@@ -88,6 +91,7 @@ class TradeDesk:
         market = ledger.market[slot].astype(np.int64)
         row = ledger.position_row[slot].astype(np.int64)
         free = board.tradable[market] & (world.label[row] < 0) & board.up[world.clearer[row]]
+        free[free] = self._affordable(slot[free], change[free])
         slot, change, cause, market = slot[free], change[free], cause[free], market[free]
         if not len(slot):
             return np.empty(0, dtype=np.int64)
@@ -95,17 +99,47 @@ class TradeDesk:
         codes, where = np.unique(market * len(causes) + cause, return_inverse=True)
         for code, net in zip(codes, sums(where, change, len(codes)), strict=True):
             parts = flow[int(code // len(causes))]
-            name = causes[code % len(causes)]
-            parts[name] = parts.get(name, 0.0) + float(net)
+            booking = causes[code % len(causes)], None
+            parts[booking] = parts.get(booking, 0.0) + float(net)
         before = board.last.copy()
-        fills = board.execute(flow, 0)
+        fills = board.execute(flow)
         # A trader may send several orders for one position; they fill as one.
         places, inverse = np.unique(slot, return_inverse=True)
         total = sums(inverse, change, len(places))
         price = fills.average[ledger.market[places]]
         ledger.trade(places, total, price, "trade")
-        transmit(world, self.groups, fills, flow, 0)
-        close_opened_gaps(world, self.groups, before, 0)
+        transmit(world, self.groups, fills, flow)
+        close_opened_gaps(world, self.groups, before, None)
         rows = np.unique(ledger.position_row[places].astype(np.int64))
         settle_closed(world, rows, by_force=False)
         return rows
+
+    def _affordable(self, slot: IntArray, change: FloatArray) -> BoolArray:
+        """Return which orders their accounts can carry.
+
+        Orders that only reduce a position always can. An account whose initial margin, at last
+        prices and after all its orders, would exceed its equity sends none that adds.
+        """
+        world = self.world
+        ledger, board = world.ledger, world.board
+        places, inverse = np.unique(slot, return_inverse=True)
+        total = sums(inverse, change, len(places))
+        held = ledger.quantity[places]
+        adds = np.abs(held + total) > np.abs(held)
+        if not adds.any():
+            return np.ones(len(slot), dtype=bool)
+        rows = np.unique(ledger.position_row[places[adds]].astype(np.int64))
+        slots, owner = ledger.slots(rows)
+        after = ledger.quantity[slots].copy()
+        where = np.minimum(np.searchsorted(places, slots), len(places) - 1)
+        ordered = places[where] == slots
+        after[ordered] += total[where[ordered]]
+        market = ledger.market[slots].astype(np.int64)
+        nominal = np.abs(after) * board.multiplier[market] * board.last[market]
+        clearer = world.clearer[rows[owner]].astype(np.int64)
+        margin = world.tables.initial_margin(clearer, market, nominal) * world.quote_price[market]
+        out = MarginOutputs.empty(world.accounts)
+        account_margin(world.margin_inputs(board.last), rows, world.required, out)
+        short = sums(owner, margin, len(rows)) > out.equity[rows] * (1.0 + ROUNDING)
+        refused = np.isin(ledger.position_row[places], rows[short]) & adds
+        return np.asarray(~refused[inverse])

@@ -91,8 +91,10 @@ class World:
         Tick at which a margin call runs out, or -1.
     label : (A,) int32
         Generation of a liquidatable account, or `NOT_LABELLED`.
-    step : (A,) int16
+    step : (A,) int32
         Batches sold in the present liquidation episode.
+    loss_generation : (A,) int32
+        Generation in which an account's last shortfall arose.
     liquidated, closed : (A,) bool
         Ever sold by force; closed out entirely by force.
     batch_due : (V,) int64
@@ -128,7 +130,8 @@ class World:
     required: FloatArray
     deadline: Int32Array
     label: Int32Array
-    step: Int16Array
+    step: Int32Array
+    loss_generation: Int32Array
     liquidated: BoolArray
     closed: BoolArray
     batch_due: IntArray
@@ -183,10 +186,11 @@ class World:
         return account_margin(self.margin_inputs(), rows, self.required, self.out)
 
     def refresh_asset_prices(self) -> None:
-        """Value assets at the mean last price of their markets that are up, else exogenously.
+        """Value assets by the last prices of their markets that are up, else exogenously.
 
-        An asset is valued after the assets that its markets are quoted in. Spot markets count
-        where an asset has any, perpetuals and futures otherwise.
+        An asset is worth its initial price times the mean growth, since the start, of its
+        markets' values. It is valued after the assets that its markets are quoted in. Spot
+        markets count where an asset has any, perpetuals and futures otherwise.
         """
         board, markets = self.board, self.scenario.markets
         prices = self.free_price.copy()
@@ -197,8 +201,8 @@ class World:
             group = np.array(spot if spot else mine)
             usable = group[up[group]]
             chosen = usable if len(usable) else group
-            values = board.last[chosen] * prices[board.quote[chosen]]
-            prices[asset] = float(values.mean())
+            growth = board.last[chosen] * prices[board.quote[chosen]] / board.opening_value[chosen]
+            prices[asset] = float(board.opening_price[asset] * growth.mean())
         self.asset_price = prices
 
     def account_id(self, row: int) -> str:

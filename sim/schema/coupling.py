@@ -36,7 +36,11 @@ class ArbitrageCoupling(Model):
         "Coupled venues. Left out: all that list the asset.", "-", None
     )
     kappa: Fraction | None = attribute(
-        "Share of the gap closed per tick.", "1/tick", None, ge=0, le=1
+        "Share of the gap that a batch of orders opened, closed right after it.",
+        "1",
+        None,
+        ge=0,
+        le=1,
     )
     time_constant: Duration | None = attribute(
         "Time after which 1/e of a gap is left.", "s", None, gt=0

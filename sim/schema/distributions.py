@@ -45,7 +45,7 @@ class Uniform(Model):
 
 
 class Lognormal(Model):
-    """The logarithm is normal; draws beyond a bound are set to it."""
+    """The logarithm is normal; bounds condition it, nothing is clipped."""
 
     dist: Literal["lognormal"] = attribute("Distribution.", "-", "lognormal")
     median: Number = attribute("Median.", "of the drawn quantity", gt=0)

@@ -107,7 +107,6 @@ def scenario_id(scenario: Scenario) -> str:
     """Return the sha256 of the canonical scenario, in hexadecimal."""
     text = json.dumps(
         canonical(scenario),
-        sort_keys=True,
         separators=(",", ":"),
         ensure_ascii=True,
         allow_nan=False,

@@ -83,7 +83,7 @@ class ExponentialImpact(_Impact):
     """The price decays exponentially in the quantity sold, down to a floor."""
 
     kind: Literal["exponential"] = attribute("Impact model.", "-", "exponential")
-    floor: Number = attribute("Price that selling without end tends to.", "quote", ge=0)
+    floor: Number = attribute("Price that selling without end tends to.", "quote/base", ge=0)
     depth: Number = attribute(
         "Quantity over which the price decays by 1/e.", "contracts, or as depth_unit", gt=0
     )

@@ -81,15 +81,17 @@ class Cohort(Model):
         ge=1,
     )
     position_correlation: Fraction = attribute(
-        "Correlation of the sides of a trader's positions across venues.", "1", 1.0, ge=0, le=1
+        "Correlation of the sides of all positions of a trader.", "1", 1.0, ge=0, le=1
     )
     behaviour: Behaviour = attribute("What the traders do.", "-", factory=Hold)
     margin_mode: MarginModes | None = attribute(
         "Margin mode, or a mapping from mode to share. Left out: the venue's.", "-", None
     )
-    equity: Distribution = attribute("Equity of an account.", "numeraire")
+    equity: Distribution = attribute(
+        "Equity of a trader, split over the trader's venues.", "numeraire"
+    )
     leverage: Distribution = attribute("Gross notional over equity.", "1")
-    long_share: Fraction = attribute("Share of traders who are long.", "1", 0.5, ge=0, le=1)
+    long_share: Fraction = attribute("Probability that a position is long.", "1", 0.5, ge=0, le=1)
     collateral: dict[Name, Number] | None = attribute(
         "Share of each asset in the collateral. Left out: the quote asset.", "1", None
     )

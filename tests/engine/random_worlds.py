@@ -215,7 +215,7 @@ def couplings(dice: Dice, world: dict[str, Any]) -> list[Any]:
 
 
 def shock(dice: Dice, world: dict[str, Any], noise: bool) -> dict[str, Any]:
-    base = dice.pick(*[a for a in PRICES if a in world["assets"]])
+    base = dice.pick(*sorted({m["base"] for m in world["markets"]}))
     at = dice.pick(0, 1, 3, 7)
     kinds = ["jump", "jump", "jump", "ramp", "depth", "outage", "usdt", *(["gbm"] * noise)]
     kind = dice.pick(*kinds)

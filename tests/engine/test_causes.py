@@ -89,11 +89,18 @@ def test_split_log_move():
 
 def test_the_book_of_causes_flushes_what_is_new():
     book = CauseBook(2)
-    book.book("b", 1, 0.5, 5.0, 0)
-    book.book("a", 0, -0.25, -2.5, 2)
-    book.book("a", 0, -0.25, -2.5, 2)
+    book.tick = 3
+    book.book(("b", None), 1, 0.5, 5.0)
+    book.book(("a", 2), 0, -0.25, -2.5)
+    book.book(("a", 2), 0, -0.25, -2.5)
+    book.tick = 4
     book.book_all("c", np.array([0.0, 1.0]), np.array([0.0, 10.0]))
-    assert sorted(book.flush()) == [(0, 1, "b", 0.5), (0, 1, "c", 1.0), (2, 0, "a", -0.5)]
+    # What is forced keeps its tick and generation.
+    assert sorted(book.flush()) == [
+        (3, 2, 0, "a", -0.5),
+        (4, 0, 1, "b", 0.5),
+        (4, 0, 1, "c", 1.0),
+    ]
     assert book.flush() == []
     assert book.price_move("a").tolist() == [-5.0, 0.0]
     assert book.log_move().tolist() == [-0.5, 1.5]

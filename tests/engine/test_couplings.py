@@ -81,9 +81,7 @@ def test_an_arbitrageur_closes_a_share_of_the_gap(tmp_path):
 def test_the_deeper_venue_moves_less(tmp_path):
     # Slopes 1 and 1/3: weights of the common level 1/4 and 3/4, so it is 80 - 2 / 4.
     markets = [perp(impact=linear(1.0)), perp("two", impact=linear(1 / 3))]
-    result = coupled(
-        tmp_path, {"kind": "arbitrage", "asset": "BTC", "kappa": 1}, markets=markets
-    )
+    result = coupled(tmp_path, {"kind": "arbitrage", "asset": "BTC", "kappa": 1}, markets=markets)
     assert price_at(result, ONE, 1) == pytest.approx(79.5)
     assert price_at(result, TWO, 1) == pytest.approx(79.5)
 

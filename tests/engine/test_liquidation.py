@@ -283,9 +283,7 @@ def test_without_depth_for_ever_the_account_stays_open(tmp_path):
 
 
 def test_a_cross_account_sells_where_it_can(tmp_path):
-    book = [
-        ("a", "t", "one", {"USDT": 40}, [("one/BTC-PERP", 1, 100), ("one/ETH-PERP", 10, 10)])
-    ]
+    book = [("a", "t", "one", {"USDT": 40}, [("one/BTC-PERP", 1, 100), ("one/ETH-PERP", 10, 10)])]
     result = play(
         tmp_path,
         book,
@@ -307,6 +305,16 @@ def test_a_fall_stops_at_the_price_floor(tmp_path):
     assert price_at(result, "one/BTC-PERP", 4) == pytest.approx(1e-4)
     assert result.summary["price_floor_hits"] == 1
     assert result.summary["shortfall"] == pytest.approx(10 * (100 - average) - 200)
+
+
+def test_orders_of_one_clearer_that_cancel_move_nothing(tmp_path):
+    sides = {"a": 1, "b": -1}
+    book = [
+        (k, f"t{k}", "one", {"USDT": -50}, [("one/BTC-PERP", q, 100)]) for k, q in sides.items()
+    ]
+    result = play(tmp_path, book, markets=[perp(impact=linear(1.0))])
+    assert sold(result, "close_out_price") == [(100.0,), (100.0,)]
+    assert result.price_causes.empty
 
 
 def test_orders_that_cancel_but_for_rounding_move_nothing(tmp_path):

@@ -196,9 +196,7 @@ SURVIVORS = [
 def test_survivors_share_a_loss(basis, share, tmp_path):
     book = longs((1, 10))
     groups = [{**SOCIALISE, "basis": basis}]
-    result = play(
-        tmp_path, [*book, *SURVIVORS], venues=one(fund(3), *groups), shocks=[jump(-0.2)]
-    )
+    result = play(tmp_path, [*book, *SURVIVORS], venues=one(fund(3), *groups), shocks=[jump(-0.2)])
     assert bears(result, *LOSSES) == (10, 3, 7, 0)
     assert events(result, "socialise", "account_id", "venue", "symbol", "shortfall") == [
         ("a0", "one", "", pytest.approx(7))
@@ -211,9 +209,7 @@ def test_survivors_share_a_loss(basis, share, tmp_path):
         {"book": write_book(tmp_path, [*rows], name), "name": name}
         for name, rows in {"loser": book, **{k: [v] for k, v in names.items()}}.items()
     ]
-    result = play(
-        tmp_path, traders=groups_of, venues=one(fund(3), *groups), shocks=[jump(-0.2)]
-    )
+    result = play(tmp_path, traders=groups_of, venues=one(fund(3), *groups), shocks=[jump(-0.2)])
     assert equity_at(result, "y", 4) == pytest.approx(50 - 7 * share)
     assert equity_at(result, "x", 4) == pytest.approx(120 - 7 * (1 - share))
 
@@ -346,7 +342,10 @@ def test_a_loss_by_own_choice_is_a_shortfall_too(tmp_path):
         source={"behaviour": {"kind": "stop_loss", "trigger": 0.1}},
         shocks=[jump(-0.15), jump(-0.5, at=2)],
     )
-    assert result.liquidations.empty
+    # Nothing was forced, but the loss has an event.
+    rows = result.liquidations[["account_id", "symbol", "quantity", "shortfall"]]
+    assert list(rows.itertuples(False, None)) == [("a0", "", 0.0, pytest.approx(37.5))]
+    assert result.summary["accounts_liquidated"] == 0
     assert bears(result, *LOSSES) == (37.5, 30, 0, 7.5)
     assert equity_at(result, "book", 4) == pytest.approx(0)
 

@@ -5,8 +5,8 @@
     p' = p ;  no order is filled
 
 Symbols: ``p`` price [quote/base]. The engine never sends an order to such a market; positions
-in it stay open until their account is taken over or deleveraged. Use: assets held to maturity
-(loans, locked tokens) whose value still counts in margin.
+in it stay open unless their account is bankrupt and its clearer deleverages it. Use: assets held
+to maturity (loans, locked tokens) whose value still counts in margin.
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ from sim.models.liquidation.base import SMALLEST_SALE, Distressed, sale_rules
 if TYPE_CHECKING:
     from sim.models.margin import MarginTables
 
+SLIVER = 1e-9
+"""Kept share below which nothing is kept."""
+
 
 def kept_share(distressed: Distressed, tables: MarginTables, target: FloatArray) -> FloatArray:
     """Return the largest share (N,) of the tradable positions that the account may keep."""
@@ -40,8 +43,9 @@ def kept_share(distressed: Distressed, tables: MarginTables, target: FloatArray)
         if not (lower < kept).any():
             break
         kept = lower
-    # Where even selling everything tradable leaves the account short, it sells everything.
-    return np.where(floor > allowed, 0.0, kept)
+    # Where even selling everything tradable leaves the account short, it sells everything;
+    # a sliver that rounding would leave is no position.
+    return np.where((floor > allowed) | (kept < SLIVER), 0.0, kept)
 
 
 @sale_rules.register("to_target")

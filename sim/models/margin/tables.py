@@ -6,9 +6,10 @@ For a position of notional N [quote] in the tier with floor f, rate r and deduct
     d_1 = 0,  d_k = d_{k-1} + f_k (r_k - r_{k-1})
 
 so that the requirement is continuous in N (Binance, "Leverage and Margin of USDⓈ-M Futures",
-where d is called the maintenance amount; seen September 2026). A flat rate is one tier. The
-initial margin is ``N / max_leverage`` of the tier, or ``initial_rate N``; where neither is
-given, twice the maintenance rate.
+where d is called the maintenance amount; seen September 2026). Published deductions are checked
+against this when a scenario is read; the tables hold the exact ones. A flat rate is one tier.
+The initial margin is ``initial_rate N``; where that is not given ``N / max_leverage`` of the
+tier, and without either twice the maintenance rate.
 
 An account's maintenance margin is the sum over its positions; positions in one market are
 always netted.
@@ -100,13 +101,14 @@ def _tier_rows(margin: Margin | None, market: Market) -> list[tuple[float, float
     tiers = None if margin is None else margin.ladder(market.base, market.symbol)
     if margin is None or tiers is None:
         return []
+    exact = [tiers[0], *(tier.model_copy(update={"deduction": None}) for tier in tiers[1:])]
     return [
         (tier.floor, tier.rate, deduction, _initial_rate(margin, tier))
-        for tier, deduction in zip(tiers, continuous_deductions(tiers), strict=True)
+        for tier, deduction in zip(tiers, continuous_deductions(exact), strict=True)
     ]
 
 
 def _initial_rate(margin: Margin, tier: Tier) -> float:
-    if tier.max_leverage is not None:
-        return 1.0 / tier.max_leverage
-    return 2.0 * tier.rate if margin.initial_rate is None else margin.initial_rate
+    if margin.initial_rate is not None:
+        return margin.initial_rate
+    return 2.0 * tier.rate if tier.max_leverage is None else 1.0 / tier.max_leverage
