@@ -152,8 +152,8 @@ def _walk_down(world: World, rows: IntArray, owed: FloatArray) -> dict[int, floa
 def record_losses(world: World, borne: dict[int, float], kind: str, generation: int) -> None:
     """Record shortfalls with the last forced trade of their accounts in this tick.
 
-    A shortfall without one, as every socialised loss, gets an event of its own, without market
-    and quantity.
+    A shortfall without one, as a voluntary close or a socialised loss leaves it, gets an event
+    of its own, without market and quantity.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from sim.core.arrays import BoolArray, IntArray, sums
 from sim.core.errors import RunError
 from sim.engine.board import Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
-from sim.engine.losses import settle_closed
+from sim.engine.losses import record_losses, settle_closed
 from sim.kernels.margin import MarginOutputs, account_margin
 from sim.models.behaviour import CohortView
 
@@ -111,7 +111,7 @@ class TradeDesk:
         transmit(world, self.groups, fills, flow)
         close_opened_gaps(world, self.groups, before, None)
         rows = np.unique(ledger.position_row[places].astype(np.int64))
-        settle_closed(world, rows, by_force=False)
+        record_losses(world, settle_closed(world, rows, by_force=False), "market", 0)
         return rows
 
     def _affordable(self, slot: IntArray, change: FloatArray) -> BoolArray:
