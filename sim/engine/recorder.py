@@ -22,6 +22,9 @@ VENUES = (
     "backstop_notional", "adl_notional", "shortfall", "insurance_fund", "socialised_loss",
     "halted",
 )  # fmt: skip
+ROUNDING = 1e-9
+"""Equity below this share of notional is rounding."""
+
 CAUSES = ("tick", "generation", "venue", "symbol", "cause", "price_move")
 COHORTS = ("tick", "cohort", "venue", "accounts_alive", "equity", "gross_notional")
 
@@ -120,7 +123,9 @@ class Recorder:
         key = world.cohort.astype(np.int64) * size + world.clearer[: world.accounts]
         cells = len(world.drafts) * size
         present = np.bincount(key, minlength=cells)
-        alive = sums(key, ~world.closed & (world.out.equity > 0.0), cells)
+        # An account whose equity is only rounding has none.
+        solvent = world.out.equity > ROUNDING * world.out.notional
+        alive = sums(key, ~world.closed & solvent, cells)
         equity = sums(key, world.out.equity, cells)
         nominal = sums(key, world.out.notional, cells)
         for cell in np.flatnonzero(present):

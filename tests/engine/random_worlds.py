@@ -217,15 +217,16 @@ def couplings(dice: Dice, world: dict[str, Any]) -> list[Any]:
 def shock(dice: Dice, world: dict[str, Any], noise: bool) -> dict[str, Any]:
     base = dice.pick(*sorted({m["base"] for m in world["markets"]}))
     at = dice.pick(0, 1, 3, 7)
-    kinds = ["jump", "jump", "jump", "ramp", "depth", "outage", "usdt", *(["gbm"] * noise)]
+    kinds = ["jump", "jump", "jump", "ramp", "depth", "outage", "peg", *(["gbm"] * noise)]
     kind = dice.pick(*kinds)
     if kind == "jump":
         size = dice.pick(-0.9, -0.5, -0.2, -0.1, 0.1, 0.5, 2)
         places = sorted({m["venue"] for m in world["markets"] if m["base"] == base})
         here = {"venue": dice.pick(*places)} if places and dice.seldom() else {}
         return {"kind": kind, "at": at, "asset": base, "return": size, **here}
-    if kind == "usdt":
-        return {"kind": "jump", "at": at, "asset": "USDT", "return": dice.pick(-0.5, -0.1, 0.2)}
+    if kind == "peg":
+        coin = dice.pick(*sorted({m["quote"] for m in world["markets"]}))
+        return {"kind": "jump", "at": at, "asset": coin, "return": dice.pick(-0.5, -0.1, 0.2)}
     if kind == "ramp":
         fall = dice.pick(-0.6, -0.2, 0.3)
         return {"kind": kind, "at": at, "duration": 4, "asset": base, "return": fall}
