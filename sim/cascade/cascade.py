@@ -66,6 +66,9 @@ class Cascade:
             ("venues", VENUE_COLUMNS),
         ):
             object.__setattr__(self, name, checked(getattr(self, name), columns, name))
+        # A shortfall without a forced trade has an event, but moved no market and nobody.
+        traded = self.liquidations["symbol"].astype(str) != ""
+        object.__setattr__(self, "liquidations", self.liquidations[traded])
 
     @property
     def market_names(self) -> list[str]:

@@ -29,7 +29,7 @@ class CauseBook:
     tick : int
         Present tick, set by the model; the moves of a cascade are kept by tick.
     names : list of str
-        Causes in order of first appearance: ``exogenous``, ``liquidation:<venue>``, ``adl``,
+        Causes in order of first appearance: ``exogenous``, ``liquidation:<venue>``,
         ``trade:<behaviour>``, ``arbitrage:<from venue>``, ``reversion``.
     """
 

@@ -33,7 +33,7 @@ def summarise(
     recovery does not hide the fall.
     """
     events = tables["liquidations"]
-    trades = events[events["kind"].isin(["market", "backstop", "auction", "adl"])]
+    trades = events[events["symbol"] != ""]
     totals = world.totals
     liquidated = world.liquidated
     cascade = Cascade(

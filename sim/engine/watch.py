@@ -9,7 +9,8 @@ is safe while ``d(p', p) < r``, hence by the triangle inequality while
 
     d(p', anchor) < r - d(p, anchor).
 
-Whatever changes an account (a fill, a transfer, a new required ratio) makes it due at once.
+Whatever changes an account (a fill, a transfer) makes it due at once. A required ratio is only
+raised on accounts that are looked at every time anyway, because they are at or below a level.
 When the work done since the last new anchor would have paid for one, the anchor moves to the
 present prices and everybody is looked at once.
 """

@@ -256,3 +256,15 @@ def test_a_missing_column_is_named() -> None:
             prices=result.prices,
             venues=result.venues,
         )
+
+
+def test_a_shortfall_without_a_trade_is_no_part_of_the_cascade():
+    row = {
+        "tick": 0, "generation": 0, "kind": "market", "clearer": "a", "venue": "a", "symbol": "",
+        "account_id": "x", "trader_id": "t", "cohort": "c", "quantity": 0.0, "notional": 0.0,
+    }  # fmt: skip
+    nothing = pd.DataFrame()
+    cascade = Cascade(pd.DataFrame([row]), nothing, nothing, nothing)
+    assert cascade.graph().number_of_nodes() == 0
+    assert cascade.generations().empty
+    assert cascade.branching_ratio == 0.0
