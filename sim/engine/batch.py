@@ -144,12 +144,13 @@ def divert_to_adl(world: World, orders: ForcedOrders) -> BoolArray:
     loss = np.maximum(-equity_after(world, orders, fills), 0.0)
     loss[loss <= ROUNDING * world.out.notional[orders.rows]] = 0.0
     unsellable = sums(orders.owner, orders.change == 0.0, len(orders.rows)) > 0.0
+    diverted |= unsellable & (loss > 0.0) & np.isin(clearer, with_adl)
     for v in with_adl:
-        mine = np.flatnonzero((clearer == v) & (loss > 0.0))
+        mine = np.flatnonzero((clearer == v) & (loss > 0.0) & ~diverted)
         mine = mine[largest_first(loss[mine])]
         fund = 0.0 if world.layer(v, "insurance_fund") is None else world.fund_value(v)
         paid = cover_in_order(loss[mine], fund)
-        diverted[mine] = (paid < loss[mine] * (1.0 - ROUNDING)) | unsellable[mine]
+        diverted[mine] = paid < loss[mine] * (1.0 - ROUNDING)
     return diverted
 
 

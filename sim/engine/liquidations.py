@@ -129,11 +129,12 @@ class LiquidationEngine:
         world = self.world
         self._open_episodes(rows)
         self.latest_generation = int(world.label[rows].max(initial=0))
-        held = np.abs(world.ledger.quantity[world.ledger.slots(rows)[0]]).sum()
+        slots, owner = world.ledger.slots(rows)
+        held = world.ledger.quantity[slots]
         self.generations.note_forced(send_batch(world, self.groups, rows))
-        if np.abs(world.ledger.quantity[world.ledger.slots(rows)[0]]).sum() == held:
-            self._stuck[rows] = True
-        self._schedule(rows)
+        traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
+        self._stuck[rows[~traded]] = True
+        self._schedule(rows[traded])
         self.refresh_marks()
         self.refresh_holding()
         world.label[rows] = NOT_LABELLED
@@ -156,22 +157,33 @@ class LiquidationEngine:
         world, broken = self.world, self.broken
         if not len(broken):
             return broken
-        clearer = world.clearer[broken]
-        for v in np.unique(clearer):
+        for v in np.unique(world.clearer[self._able(broken, even_down=True)]):
             if not self.instant[v] and world.batch_due[v] == IDLE:
                 world.batch_due[v] = world.tick + world.clock.span(world.rules[v].latency)
         waited: BoolArray = (world.batch_due != IDLE) & (world.batch_due <= world.tick)
         now = world.board.up & (self.instant | waited)
-        rows = broken[now[clearer] & ~self._stuck[broken]]
+        able = self._able(broken)
+        ready: IntArray = able[now[world.clearer[able]]]
+        return ready
+
+    def _able(self, broken: IntArray, even_down: bool = False) -> IntArray:
+        """Return the liquidatable accounts that hold something which can be closed now.
+
+        With `even_down` also those that only wait for a venue to come back.
+        """
+        world = self.world
+        rows = broken[~self._stuck[broken]]
         slots, owner = world.ledger.slots(rows)
         market = world.ledger.market[slots]
         # A bankrupt account can be deleveraged without a book, where its venue is up.
         bankrupt = self._deleverages[world.clearer[rows]] & (world.out.equity[rows] < 0.0)
-        venue_up = world.board.up[world.board.venue[market]]
-        sellable = world.board.tradable[market] | (bankrupt[owner] & venue_up)
-        sellable &= world.ledger.quantity[slots] != 0.0
-        ready: IntArray = rows[sums(owner, sellable, len(rows)) > 0.0]
-        return ready
+        book = world.board.fillable & (world.board.liquidity > 0.0)
+        closable = book[market] | bankrupt[owner]
+        if not even_down:
+            closable &= world.board.up[world.board.venue[market]]
+        closable &= world.ledger.quantity[slots] != 0.0
+        able: IntArray = rows[sums(owner, closable, len(rows)) > 0.0]
+        return able
 
     def _schedule(self, rows: IntArray) -> None:
         """Set the time of the next batch of every clearer with latency that just sent one."""
@@ -182,7 +194,7 @@ class LiquidationEngine:
                 world.batch_due[v] = world.tick + wait
 
     def _idle(self) -> None:
-        """Stop the timers of clearers that have nothing left to liquidate."""
+        """Stop the timers of clearers that have nothing left that they could liquidate."""
         busy = np.zeros(len(self.world.rules), dtype=bool)
-        busy[self.world.clearer[self.broken]] = True
+        busy[self.world.clearer[self._able(self.broken, even_down=True)]] = True
         self.world.batch_due[~busy] = IDLE

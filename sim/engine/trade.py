@@ -117,15 +117,16 @@ class TradeDesk:
     def _affordable(self, slot: IntArray, change: FloatArray) -> BoolArray:
         """Return which orders their accounts can carry.
 
-        Orders that only reduce a position always can. An account whose initial margin, at last
-        prices and after all its orders, would exceed its equity sends none that adds.
+        Orders that only reduce a position, and do not turn it round, always can. An account
+        whose initial margin, at last prices and after all its orders, would exceed its equity
+        sends none that adds.
         """
         world = self.world
         ledger, board = world.ledger, world.board
         places, inverse = np.unique(slot, return_inverse=True)
         total = sums(inverse, change, len(places))
         held = ledger.quantity[places]
-        adds = np.abs(held + total) > np.abs(held)
+        adds = (np.abs(held + total) > np.abs(held)) | (held * (held + total) < 0.0)
         if not adds.any():
             return np.ones(len(slot), dtype=bool)
         rows = np.unique(ledger.position_row[places[adds]].astype(np.int64))

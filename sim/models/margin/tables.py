@@ -8,8 +8,9 @@ For a position of notional N [quote] in the tier with floor f, rate r and deduct
 so that the requirement is continuous in N (Binance, "Leverage and Margin of USDⓈ-M Futures",
 where d is called the maintenance amount; seen September 2026). Published deductions are checked
 against this when a scenario is read; the tables hold the exact ones. A flat rate is one tier.
-The initial margin is ``initial_rate N``; where that is not given ``N / max_leverage`` of the
-tier, and without either twice the maintenance rate.
+The initial margin is ``initial_rate N``, but never at a rate below the tier's maintenance rate;
+where that is not given ``N / max_leverage`` of the tier, and without either twice the
+maintenance rate.
 
 An account's maintenance margin is the sum over its positions; positions in one market are
 always netted.
@@ -110,5 +111,5 @@ def _tier_rows(margin: Margin | None, market: Market) -> list[tuple[float, float
 
 def _initial_rate(margin: Margin, tier: Tier) -> float:
     if margin.initial_rate is not None:
-        return margin.initial_rate
+        return max(margin.initial_rate, tier.rate)
     return 2.0 * tier.rate if tier.max_leverage is None else 1.0 / tier.max_leverage
