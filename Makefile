@@ -3,6 +3,7 @@
 #   make run                      first cascade (installs into .venv the first time)
 #   make run SCENARIO=my.yaml     another scenario
 #   make test PYTHON=/usr/bin/python3.12
+#   make bench BENCH="b1 --quick"  with arguments of python -m benchmarks
 
 SHELL := /bin/sh
 .NOTPARALLEL:
@@ -10,6 +11,7 @@ SHELL := /bin/sh
 
 SCENARIO ?= scenarios/october-2025.yaml
 PYTHON ?=
+BENCH ?=
 
 BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
@@ -70,9 +72,8 @@ lint: $(DEV)  ## ruff, format, mypy and the layers of the packages
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(DEV)  ## time the hot paths
-	@if [ -d benchmarks ]; then $(BIN)/python -m benchmarks; \
-	else echo "liqsim: there is no benchmarks folder in this version, nothing to time."; fi
+bench: $(DEV)  ## measure speed and memory against targets (docs/performance.md)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 clean:  ## remove .venv, caches and builds; results stay
 	@rm -rf .venv build dist ./*.egg-info .pytest_cache .ruff_cache .mypy_cache \

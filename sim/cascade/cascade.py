@@ -67,8 +67,9 @@ class Cascade:
         ):
             object.__setattr__(self, name, checked(getattr(self, name), columns, name))
         # A shortfall without a forced trade has an event, but moved no market and nobody.
-        traded = self.liquidations["symbol"].astype(str) != ""
-        object.__setattr__(self, "liquidations", self.liquidations[traded])
+        traded = self.liquidations["symbol"] != ""
+        if not traded.all():
+            object.__setattr__(self, "liquidations", self.liquidations[traded])
 
     @property
     def market_names(self) -> list[str]:
@@ -174,10 +175,11 @@ class Cascade:
         Filimonov and Sornette (2012), "Quantifying reflexivity in financial markets",
         Physical Review E 85, 056108: the branching ratio as the share of endogenous events.
         """
-        table = self.generations()
-        notional = table["liquidated_notional"].to_numpy(dtype=np.float64)
-        total = float(notional.sum())
-        return float(notional[1:].sum()) / total if total > 0.0 else 0.0
+        sold = self.liquidations["notional"].to_numpy(dtype=np.float64)
+        market = (self.liquidations["kind"] == MARKET_KIND).to_numpy(dtype=np.bool_)
+        later = market & (self.liquidations["generation"].to_numpy(dtype=np.int64) >= 1)
+        total = float(sold[market].sum())
+        return float(sold[later].sum()) / total if total > 0.0 else 0.0
 
     def price_moves_by_cause(self, market: str | None = None) -> pd.DataFrame:
         """Return the moves summed over the run by cause and market.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
+import gc
+import os
 import sys
 from typing import Annotated, Any
 
@@ -12,6 +15,9 @@ from typer.core import TyperGroup
 from sim.cli import doctor, margin, replay, run, schema, show, validate
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
+
+GARBAGE = 200_000
+"""Objects that may pile up before the command looks for garbage."""
 
 
 class Verbs(TyperGroup):
@@ -94,7 +100,28 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command on the arguments of the process and exit with its code."""
+    # Imports make hundreds of thousands of objects that stay; looking through them again and
+    # again for garbage takes longer than all that a command ever throws away.
+    gc.set_threshold(GARBAGE)
     try:
         app(prog_name="liqsim")
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        _leave(end.code or 0)
+
+
+def _leave(code: int) -> None:
+    """End the process now that everything is written.
+
+    Python would first take everything apart, object by object, which takes as long as a small run.
+    """
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):  # no stream, or nobody reads it
+        sys.exit(code)
+    os._exit(code)

@@ -98,9 +98,14 @@ def _check_names(gate: Condition, scenario: Scenario) -> None:
 
 
 def _simulate(scenario: Scenario, seed: int | None, *, check: bool, quiet: bool) -> Result:
+    from sim.cli.console import say
     from sim.cli.progress import ticking
     from sim.engine import run as run_scenario
+    from sim.kernels.compiling import slow_backend
 
+    slow = slow_backend()
+    if slow is not None and not quiet:
+        say(f"note: {slow}")
     used = scenario.seed if seed is None else seed
     ticks = round(scenario.clock.horizon / scenario.clock.tick)
     line = f"running {scenario.name}: {ticks:,} ticks, seed {used}"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, blocks, sums
 from sim.engine.losses import record_losses, settle_closed
 from sim.models.waterfall.adl import match_queues, profit_leverage_score
 
 if TYPE_CHECKING:
-    from sim.engine.batch import ForcedOrders
+    from sim.engine.orders import ForcedOrders
     from sim.engine.world import World
 
 FARTHEST = 1.0
@@ -33,28 +33,23 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
         Rows of the winners that were reduced.
     """
     board, ledger = world.board, world.ledger
-    mine = diverted[orders.owner] & board.up[board.venue[ledger.market[orders.slots]]]
-    slots, owner = orders.slots[mine], orders.owner[mine]
-    rows = orders.rows[owner]
-    market = ledger.market[slots].astype(np.int64)
+    mine = diverted[orders.owner] & board.up[board.venue[orders.market]]
+    slots, owner, market = orders.slots[mine], orders.owner[mine], orders.market[mine]
+    rows, clearer = orders.rows[owner], orders.clearer[owner]
     distance = (orders.equity / world.out.notional[orders.rows])[owner]
     distance = np.clip(distance, -FARTHEST, FARTHEST)
-    price = board.mark[market] * (1.0 - np.sign(ledger.quantity[slots]) * distance)
+    sign = np.sign(ledger.quantity[slots])
+    price = board.mark[market] * (1.0 - sign * distance)
     # Largest debtor first; the order of rows decides between equals.
     queue = np.argsort(orders.equity[owner], kind="stable")
     winners: list[IntArray] = []
-    clearer = world.clearer[rows].astype(np.int64)
-    for v in np.unique(clearer):
-        for m in np.unique(market[clearer == v]):
-            for side in (1.0, -1.0):
-                chosen = queue[
-                    ((clearer == v) & (market == m) & (np.sign(ledger.quantity[slots]) == side))[
-                        queue
-                    ]
-                ]
-                if len(chosen):
-                    pick = slots[chosen], price[chosen]
-                    winners.append(_close_side(world, int(v), int(m), side, *pick))
+    code = (clearer * len(board.ids) + market)[queue]
+    for key in np.unique(code).tolist():
+        v, m = divmod(key, len(board.ids))
+        for side in (1.0, -1.0):
+            chosen = queue[(code == key) & (sign[queue] == side)]
+            if len(chosen):
+                winners.append(_close_side(world, v, m, side, slots[chosen], price[chosen]))
     generation = world.label[rows].max(initial=0)
     hit = np.unique(np.concatenate(winners) if winners else np.empty(0, dtype=np.int64))
     if len(hit):
@@ -64,17 +59,39 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     return hit
 
 
+def market_slots(world: World, venue: int, market: int) -> Int32Array | IntArray:
+    """Return the position slots of a clearer's accounts in a market, ascending.
+
+    They never change; each list is made when it is first asked for.
+    """
+    known: Int32Array | IntArray | None = world.market_slots.get((venue, market))
+    if known is None:
+        ledger = world.ledger
+        last = int(ledger.position_start[world.accounts])
+        found = [
+            part.start
+            + np.flatnonzero(
+                (ledger.market[part] == market)
+                & (world.clearer[ledger.position_row[part]] == venue)
+            )
+            for part in blocks(last)
+        ]
+        known = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+        if last <= np.iinfo(np.int32).max:
+            known = known.astype(np.int32)
+        world.market_slots[venue, market] = known
+    return known
+
+
 def ranked_winners(world: World, venue: int, market: int, side: float) -> IntArray:
     """Return position slots of a clearer's winners opposite to `side`, best score first."""
     ledger, board = world.ledger, world.board
-    last = int(ledger.position_start[world.accounts])
-    quantity = ledger.quantity[:last]
-    slots = np.flatnonzero((ledger.market[:last] == market) & (quantity * side < 0.0))
-    rows = ledger.position_row[slots].astype(np.int64)
-    slots = slots[(world.clearer[rows] == venue) & (world.label[rows] < 0)]
+    listed = market_slots(world, venue, market)
+    slots = listed[ledger.quantity[listed] * side < 0.0].astype(np.int64)
+    slots = slots[world.label[ledger.position_row[slots]] < 0]
     rows = ledger.position_row[slots].astype(np.int64)
     world.revalue(np.unique(rows))
-    size = quantity[slots] * board.multiplier[market]
+    size = ledger.quantity[slots] * board.multiplier[market]
     worth = float(world.quote_price[market])
     score = profit_leverage_score(
         size * (board.mark[market] - ledger.entry_price[slots]) * worth,

@@ -101,11 +101,20 @@ class MarketBoard:
         self.causes = CauseBook(len(markets))
         self.floor_hits = 0
         self._pending = np.zeros(len(markets))
+        self._tradable = np.zeros(len(markets), dtype=bool)
+        self._tradable_at = b"", b""
+        self.reverting = np.array([1.0 - impact.permanent_share for impact in self.impact])
+        self._left: dict[float, FloatArray] = {}
 
     @property
     def tradable(self) -> BoolArray:
         """Markets (M,) that can fill an order now: venue up and a book that is not empty."""
-        return np.asarray(self.fillable & (self.liquidity > 0.0) & self.up[self.venue])
+        key = self.liquidity.tobytes(), self.up.tobytes()
+        if key != self._tradable_at:
+            self._tradable_at = key
+            self._tradable = self.fillable & (self.liquidity > 0.0) & self.up[self.venue]
+            self._tradable.flags.writeable = False
+        return self._tradable
 
     def exogenous_price(self) -> FloatArray:
         """Return the initial prices (M,) [quote/base] moved by exogenous returns alone."""
@@ -127,11 +136,11 @@ class MarketBoard:
 
         A price cannot be pushed below the market's floor; the moves are then cut alike.
         """
-        before = float(self.last[market])
-        after = before + math.fsum(moves.values())
-        self._refuse_runaway(market, after)
-        floor = min(float(self.floor[market]), before)
+        before = self.last.item(market)
         parts = list(moves.values())
+        after = before + math.fsum(parts)
+        self._refuse_runaway(market, after)
+        floor = min(self.floor.item(market), before)
         if after < floor:
             self.floor_hits += 1
             cut = (floor - before) / (after - before)
@@ -144,7 +153,7 @@ class MarketBoard:
 
     def _refuse_runaway(self, market: int, price: float) -> None:
         """Raise RunError if a price has left every range in which it means something."""
-        if not price <= RUNAWAY * float(self.initial[market]):
+        if not price <= RUNAWAY * self.initial.item(market):
             raise RunError(
                 f"the price of {self.ids[market]} ran away from {self.initial[market]:.6g} to "
                 f"{price:.6g}; its book is too thin for the orders that chase it"
@@ -159,25 +168,46 @@ class MarketBoard:
         if not returns.any():
             return
         growth = np.exp(returns)
-        before = self.last
-        self.last = before * growth
-        self.anchor = self.anchor * growth
+        before = self.last.copy()
+        np.multiply(before, growth, out=self.last)
+        np.multiply(self.anchor, growth, out=self.anchor)
         self.causes.book_all("exogenous", np.log(self.last / before), self.last - before)
 
+    def hold_back(self, log_returns: FloatArray) -> None:
+        """Keep exogenous log-returns (T, M) of ticks for the markets whose venue is down."""
+        down = ~self.up[self.venue]
+        if down.any():
+            for returns in log_returns:
+                self._pending = np.where(down, self._pending + returns, 0.0)
+
+    def left_after(self, seconds: float) -> FloatArray:
+        """Return the share (M,) [1] of each book's displacement that is left after a while."""
+        if seconds not in self._left:
+            self._left[seconds] = np.array([impact.decay_factor(seconds) for impact in self.impact])
+        return self._left[seconds]
+
     def relax(self, seconds: float) -> None:
-        """Let displaced books recover for a while."""
-        for m, impact in enumerate(self.impact):
-            if impact.resilience_half_life is None or self.last[m] == self.anchor[m]:
-                continue
-            if not self.up[self.venue[m]]:
-                continue
-            before = float(self.last[m])
-            price, anchor = impact.relax(
-                before, float(self.anchor[m]), impact.decay_factor(seconds)
-            )
-            self.anchor[m] = anchor
-            if price != before:
-                self.move(m, {("reversion", None): price - before})
+        """Let displaced books recover for a while; no price falls below its floor thereby."""
+        left = self.left_after(seconds)
+        moving = (self.last != self.anchor) & (left != 1.0) & self.up[self.venue]
+        if not moving.any():
+            return
+        before = self.last.copy()
+        gap = before - self.anchor
+        after = before - self.reverting * gap * (1.0 - left)
+        np.copyto(self.anchor, after - left * gap, where=moving)
+        floor = np.minimum(self.floor, before)
+        low = moving & (after < floor)
+        self.floor_hits += int(low.sum())
+        after = np.where(low, floor, after)
+        np.copyto(self.last, after, where=moving)
+        self.refuse_runaways(moving)
+        self.causes.book_all("reversion", np.log(self.last / before), self.last - before)
+
+    def refuse_runaways(self, among: BoolArray | bool = True) -> None:
+        """Raise RunError if a price of these (M,) has left every range where it means something."""
+        for market in np.flatnonzero(among & ~(self.last <= RUNAWAY * self.initial)).tolist():
+            self._refuse_runaway(market, float(self.last[market]))
 
     def execute(self, flow: Flow, move: bool = True) -> BatchFills:
         """Fill netted orders, each market along its own impact.
@@ -199,21 +229,16 @@ class MarketBoard:
             net = math.fsum(parts.values())
             if abs(net) <= CANCELLED * math.fsum(map(abs, parts.values())):
                 continue
-            before = float(self.last[m])
+            before = self.last.item(m)
             fill = self.impact[m].execute(
-                before,
-                float(self.anchor[m]),
-                net,
-                float(self.liquidity[m]),
-                float(self.floor[m]),
+                before, self.anchor.item(m), net, self.liquidity.item(m), self.floor.item(m)
             )
             self._refuse_runaway(m, fill.price_after)
             fills.average[m] = fill.average_price
-            fills.move[m] = fill.price_after - before
+            fills.move[m] = total = fill.price_after - before
             if move:
                 self.floor_hits += int(fill.floored)
-                if fills.move[m] != 0.0:
-                    total = float(fills.move[m])
+                if total != 0.0:
                     shares = net_side_shares(parts)
                     self.move(m, {booking: total * share for booking, share in shares.items()})
         return fills
@@ -225,6 +250,8 @@ def net_side_shares(parts: dict[Booking, float]) -> dict[Booking, float]:
     Only the flow on the side of the net carries the move, in proportion to its size; what the
     netting absorbed moved nothing. Shares lie in (0, 1] and add up to 1.
     """
+    if len(parts) == 1:
+        return dict.fromkeys(parts, 1.0)
     side = math.copysign(1.0, math.fsum(parts.values()))
     carrying = {booking: abs(q) for booking, q in parts.items() if q * side > 0.0}
     total = math.fsum(carrying.values())

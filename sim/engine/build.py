@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray, sums
+from sim.core.arrays import FloatArray, IntArray, add_to, blocks
 from sim.core.clock import TickClock
 from sim.core.errors import Problem, ScenarioError
 from sim.core.streams import Streams
+from sim.core.texts import Texts
 from sim.engine.board import MarketBoard
 from sim.engine.coupling import CouplingGroup, coupled_markets
 from sim.engine.draft import AccountsDraft
@@ -36,7 +38,7 @@ def draw_population(
     drafts = []
     for source in scenario.traders:
         if isinstance(source, BookSource):
-            drafts.append(draft_book(load_book(source, scenario), source, scenario))
+            drafts.append(draft_book(load_book(source, scenario), scenario))
         else:
             drafts.append(draw_cohort(source, scenario, tables, streams))
     drafts = scale_to_open_interest(drafts, scenario, tables)
@@ -54,15 +56,25 @@ def _require_unique_ids(drafts: list[AccountsDraft], scenario: Scenario) -> None
     if twice:
         allowed = "a name of its own for every cohort, book and trader"
         raise refuse(f"two groups named '{twice[0]}'", allowed)
-    listed = [d.account_ids for d in drafts if d.account_ids is not None]
-    ids, counts = np.unique(np.concatenate([np.empty(0, dtype=str), *listed]), return_counts=True)
-    if (counts > 1).any():
-        found = f"the account_id '{ids[counts > 1][0]}' in two books"
+    twice_listed = _first_repeated([d.account_ids for d in drafts if d.account_ids is not None])
+    if twice_listed is not None:
+        found = f"the account_id '{twice_listed}' in two books"
         raise refuse(found, "an account_id of its own for every account")
     for draft in drafts:
         if (draft.wallet < 0.0).any():
             found = f"a negative wallet balance in '{draft.name}'"
             raise refuse(found, "balances of 0 or more for the clearer 'wallet'")
+
+
+def _first_repeated(books: list[Texts]) -> str | None:
+    """Return the first text in order that several lists share; a list never repeats one."""
+    if len(books) < 2:
+        return None
+    marks = [np.fromiter(map(hash, ids), dtype=np.int64, count=len(ids)) for ids in books]
+    mark = np.sort(np.concatenate(marks))
+    alike = set(mark[1:][mark[1:] == mark[:-1]].tolist())  # equal ids have equal hashes
+    counts = Counter(text for ids in books for text in ids if hash(text) in alike) if alike else {}
+    return min((text for text, count in counts.items() if count > 1), default=None)
 
 
 def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ()) -> World:
@@ -90,7 +102,7 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
     multiplier = np.array([m.multiplier for m in scenario.markets], dtype=np.float64)
     board = MarketBoard(scenario, multiplier, venue)
     columns = _balance_columns(scenario, drafts)
-    layout = Layout(scenario, drafts, columns, board)
+    layout = Layout(scenario, drafts, columns, board)  # which empties the drafts
     ledger = layout.ledger()
     accounts, size = layout.plan.accounts, len(venues)
     prices = np.array([asset.price for asset in scenario.assets.values()], dtype=np.float64)
@@ -102,8 +114,8 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         board=board,
         tables=tables,
         exogenous=build_exogenous(scenario, clock, streams),
-        drafts=drafts,
-        draft_offset=layout.offset,
+        rosters=layout.rosters(ledger),
+        roster_offset=layout.offset,
         clearer=layout.clearer,
         cohort=layout.cohort,
         trader=layout.trader,
@@ -129,7 +141,8 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         totals=Flows.zero(size),
     )
     _endow(world, layout)
-    world.revalue(np.arange(accounts))
+    for part in blocks(accounts):
+        world.revalue(np.arange(part.start, part.stop))
     return world
 
 
@@ -191,26 +204,29 @@ def _settlement(scenario: Scenario, columns: IntArray) -> IntArray:
 
 def _endow(world: World, layout: Layout) -> None:
     """Bring the opening money in from the world: deposits, wallets, funds, clearing rows."""
-    ledger, plan, scenario = world.ledger, world.plan, world.scenario
-    opening = np.zeros_like(ledger.balance)
-    for k, draft in enumerate(world.drafts):
-        first = int(world.draft_offset[k])
-        block = opening[first : first + draft.accounts]
-        block[:, layout.column_of(draft)] = draft.balance
-    opening[plan.first_wallet : plan.first_arbitrage] = layout.wallets
-    cost = ledger.quantity * ledger.entry_price * ledger.multiplier[ledger.market]
-    owed = sums(ledger.market, cost, plan.markets)
-    rows = plan.first_clearing + np.arange(plan.markets)
-    np.subtract.at(opening, (rows, ledger.quote_column), owed)
-    for v, venue in enumerate(scenario.venues.values()):
-        for layer in venue.waterfall:
-            if layer.kind == "insurance_fund":
-                column = int(world.settlement[v])
-                value = layer.size / world.asset_price[world.columns[column]]
-                opening[plan.first_fund + v, column] = value
+    ledger, plan = world.ledger, world.plan
+    owed = np.zeros(plan.markets)
+    for part in blocks(len(ledger.quantity)):
+        market = ledger.market[part]
+        cost = ledger.quantity[part] * ledger.entry_price[part] * ledger.multiplier[market]
+        add_to(owed, market, cost)
     for column in range(len(world.columns)):
-        amount = opening[:, column]
-        pays = np.flatnonzero(amount > 0.0)
-        owes = np.flatnonzero(amount < 0.0)
+        amount = layout.opening(column)
+        settled = np.flatnonzero(ledger.quote_column == column)
+        amount[plan.first_clearing + settled] -= owed[settled]
+        for venue, fund in enumerate(_funds(world, column)):
+            amount[plan.first_fund + venue] += fund
+        pays, owes = np.flatnonzero(amount > 0.0), np.flatnonzero(amount < 0.0)
         ledger.transfer(plan.world, pays, column, amount[pays], "opening")
         ledger.transfer(owes, plan.world, column, -amount[owes], "opening")
+
+
+def _funds(world: World, column: int) -> list[float]:
+    """Return what the insurance fund of each clearer starts with in a column [asset units]."""
+    price = float(world.asset_price[world.columns[column]])
+    return [
+        sum(layer.size / price for layer in venue.waterfall if layer.kind == "insurance_fund")
+        if int(world.settlement[v]) == column
+        else 0.0
+        for v, venue in enumerate(world.scenario.venues.values())
+    ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray, union
 from sim.engine.world import TopUpInTransit
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ class CallDesk:
         self.active = any(call is not None for call in self.calls)
         self.top_up: list[TopUp | None] = [
             getattr(source, "top_up", None) for source in world.scenario.traders
-        ] + [None] * (len(world.drafts) - len(world.scenario.traders))
+        ] + [None] * (len(world.rosters) - len(world.scenario.traders))
         level = np.array([call.level if call else 0.0 for call in self.calls])
         self.level = level[world.clearer[: world.accounts]] if self.active else np.zeros(0)
+        self.called: IntArray = np.empty(0, dtype=np.int64)
 
     def deliver(self, world: World) -> None:
         """Credit the top-ups that arrive now."""
@@ -55,17 +56,23 @@ class CallDesk:
             if abs(world.in_flight[item.row]) < 1e-9 * item.value:
                 del world.in_flight[item.row]
 
-    def review(self, world: World, rows: IntArray) -> None:
-        """Make, lift and enforce margin calls on freshly revalued accounts."""
-        if not self.active:
-            return
-        self._lift(world)
+    def review(self, world: World, rows: IntArray) -> bool:
+        """Make, lift and enforce margin calls on freshly revalued accounts.
+
+        Returns
+        -------
+        bool
+            Whether there was a call to make, lift or enforce, so that accounts may have changed.
+        """
+        lifted = self._lift(world)
         up = world.board.up[world.clearer[rows]]
         short = (world.out.notional[rows] > 0) & self._below(world, rows) & up
-        for row in rows[short & (world.deadline[rows] < 0)]:
+        fresh = rows[short & (world.deadline[rows] < 0)]
+        for row in fresh:
             call = self.calls[world.clearer[row]]
             assert call is not None
             world.deadline[row] = world.tick + world.clock.span(call.grace)
+        self.called = union(self.called, fresh)
         waiting = rows[short]
         for row in waiting:
             self._ask(world, int(row))
@@ -75,17 +82,21 @@ class CallDesk:
             world.deadline[waiting[~still]] = -1
             expired = waiting[still & (world.deadline[waiting] <= world.tick)]
             world.required[expired] = np.maximum(world.required[expired], self.level[expired])
+            self.called = self.called[world.deadline[self.called] >= 0]
+        return lifted or len(waiting) > 0
 
-    def _lift(self, world: World) -> None:
+    def _lift(self, world: World) -> bool:
         """Lift the calls on accounts that are whole again or hold nothing any more."""
-        called = np.flatnonzero(world.deadline >= 0)
+        called = self.called
         if not len(called):
-            return
+            return False
         world.revalue(called)
         whole = (world.out.notional[called] == 0.0) | ~self._below(world, called)
         lifted = called[whole]
         world.deadline[lifted] = -1
         world.required[lifted] = np.where(world.step[lifted] > 0, world.required[lifted], 1.0)
+        self.called = called[~whole]
+        return len(lifted) > 0
 
     def _below(self, world: World, rows: IntArray) -> BoolArray:
         """Return which accounts stand below their call level by more than rounding."""

@@ -74,6 +74,22 @@ class CauseBook:
         self._price[k] += moves
         self._calm[k] += log_moves
 
+    def book_series(self, cause: str, log_moves: FloatArray) -> None:
+        """Book the log moves (T, M) of successive ticks outside a cascade; not those in price."""
+        k = self.index(cause)
+        for book in (self._log, self._calm):
+            book[k] = np.add.accumulate(np.vstack([book[k], log_moves]), axis=0)[-1]
+
+    def open(self, *causes: str) -> None:
+        """Make sure that these causes have a row each, so that rows stay where they are."""
+        for cause in causes:
+            self.index(cause)
+
+    def price_row(self, cause: str) -> FloatArray:
+        """Return the price moves (M,) booked to an open cause, to be changed in place."""
+        row: FloatArray = self._price[self._index[cause]]
+        return row
+
     def price_move(self, cause: str) -> FloatArray:
         """Return the total move (M,) [quote/base] booked to a cause so far."""
         k = self._index.get(cause)
@@ -94,9 +110,13 @@ class CauseBook:
         The moves of a cascade keep the tick and generation in which they happened; all others
         are summed up to the present tick, as generation 0.
         """
+        causes, markets = self._calm.nonzero()
+        moves = self._calm[causes, markets]
         rows = [
-            (self.tick, 0, int(m), self.names[k], float(self._calm[k, m]))
-            for k, m in zip(*np.nonzero(self._calm), strict=True)
+            (self.tick, 0, market, self.names[k], move)
+            for k, market, move in zip(
+                causes.tolist(), markets.tolist(), moves.tolist(), strict=True
+            )
         ]
         rows += [
             (tick, generation, market, self.names[k], move)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,11 @@ class CouplingGroup:
     kappa: float | None = None
     time_constant: float | None = None
 
+    @cached_property
+    def members(self) -> list[int]:
+        """The markets as Python numbers."""
+        return [int(market) for market in self.markets]
+
 
 def coupled_markets(scenario: Scenario, coupling: object) -> list[int]:
     """Return the markets (numbers) that a coupling entry of the scenario ties together."""
@@ -48,29 +54,27 @@ def coupled_markets(scenario: Scenario, coupling: object) -> list[int]:
 def transmit(world: World, groups: list[CouplingGroup], fills: BatchFills, flow: Flow) -> None:
     """Pass a share of a batch's own impacts on to the coupled venues."""
     board = world.board
-    up = board.up[board.venue]
+    impacts = fills.move.tolist()
+    if not any(impacts):
+        return
+    up = board.up[board.venue].tolist()
     for group in groups:
-        if group.kind != "cross_impact":
+        if group.kind != "cross_impact" or not any(impacts[m] for m in group.members):
             continue
-        members = [int(m) for m in group.markets if up[m]]
-        impact = [float(fills.move[m]) for m in members]
-        if not any(impact):
-            continue
-        worth = [float(world.quote_price[m]) for m in members]
+        members = [m for m in group.members if up[m]]
+        impact = [impacts[m] for m in members]
+        worth = world.quote_price[members].tolist()
         passed = transmitted_moves(impact, worth, group.phi)
+        shares = [net_side_shares(flow[m]) if impacts[m] else {} for m in members]
         for j, target in enumerate(members):
             moves: dict[Booking, float] = {}
-            for i, source in enumerate(members):
-                if passed[i][j] != 0.0:
-                    _spread(moves, passed[i][j], flow[source])
+            for i, sharing in enumerate(shares):
+                total = passed[i][j]
+                if total != 0.0:
+                    for booking, share in sharing.items():
+                        moves[booking] = moves.get(booking, 0.0) + total * share
             if moves:
                 board.move(target, moves)
-
-
-def _spread(moves: dict[Booking, float], total: float, parts: dict[Booking, float]) -> None:
-    """Add a move to `moves`, split over the bookings that made it."""
-    for booking, share in net_side_shares(parts).items():
-        moves[booking] = moves.get(booking, 0.0) + total * share
 
 
 def close_opened_gaps(
@@ -79,8 +83,8 @@ def close_opened_gaps(
     """Let arbitrageurs answer the gaps that one batch opened (share kappa)."""
     for group in groups:
         if group.kind == "arbitrage" and group.kappa:
-            gaps = (world.board.last - before) * world.quote_price
-            arbitrage(world, group, gaps, group.kappa, generation)
+            opened = (world.board.last - before) * world.quote_price
+            arbitrage(world, group, opened[group.members].tolist(), group.kappa, generation)
 
 
 def close_level_gaps(world: World, groups: list[CouplingGroup], seconds: float) -> None:
@@ -91,59 +95,80 @@ def close_level_gaps(world: World, groups: list[CouplingGroup], seconds: float) 
     board = world.board
     for group in groups:
         if group.kind == "arbitrage" and group.time_constant is not None and seconds > 0.0:
-            gaps = board.last * world.quote_price - board.opening_value
-            arbitrage(world, group, gaps, closing_share(seconds, group.time_constant), None)
+            levels = board.last * world.quote_price - board.opening_value
+            share = closing_share(seconds, group.time_constant)
+            arbitrage(world, group, levels[group.members].tolist(), share, None)
 
 
 def arbitrage(
-    world: World, group: CouplingGroup, gaps: FloatArray, kappa: float, generation: int | None
+    world: World, group: CouplingGroup, gaps: list[float], kappa: float, generation: int | None
 ) -> None:
-    """Trade a group towards a common level and book moves by the venue that pulled."""
-    board, ledger = world.board, world.ledger
+    """Trade a group towards a common level and book moves by the venue that pulled.
+
+    Parameters
+    ----------
+    world : World
+    group : CouplingGroup
+    gaps : list of float [numeraire]
+        Of each market of the group.
+    kappa : float [1]
+        Share of the gaps to close.
+    generation : int or None
+        Generation that the moves are booked to.
+    """
+    if all(gap == gaps[0] for gap in gaps):
+        return
+    board = world.board
     tradable = board.tradable
-    keep = [i for i, m in enumerate(group.markets) if tradable[m]]
-    members = [int(group.markets[i]) for i in keep]
-    trades = arbitrage_flows([_quote(world, m, float(gaps[m])) for m in members], kappa)
+    # Which of the group can trade now, by their place in it.
+    keep = [i for i, m in enumerate(group.members) if tradable[m]]
+    members, gaps = [group.members[i] for i in keep], [gaps[i] for i in keep]
+    worth = world.quote_price
+    quotes = [
+        Quote(
+            gap,
+            board.impact[m],
+            board.last.item(m),
+            board.anchor.item(m),
+            board.liquidity.item(m),
+            worth.item(m),
+            board.multiplier.item(m),
+        )
+        for m, gap in zip(members, gaps, strict=True)
+    ]
+    trades = arbitrage_flows(quotes, kappa)
     if trades is None:
         return
+    names = [f"arbitrage:{board.venue_names[board.venue[m]]}" for m in members]
     flow: Flow = {}
-    for i, market in enumerate(members):
-        if trades.contracts[i] != 0.0:
-            pulls = _pulls(world, members, gaps, trades, i)
-            flow[market] = {(cause, generation): part for cause, part in pulls.items()}
+    active: list[int] = []
+    for i, quantity in enumerate(trades.contracts):
+        if quantity != 0.0:
+            pulls = _pulls(names, gaps, trades, i)
+            flow[members[i]] = {(cause, generation): part for cause, part in pulls.items()}
+            active.append(i)
+    if not active:
+        return
     fills = board.execute(flow)
-    active = np.array([i for i, m in enumerate(members) if m in flow], dtype=np.int64)
-    traded = np.array(members, dtype=np.int64)[active]
-    slots = group.slots[np.array(keep, dtype=np.int64)[active]]
-    ledger.trade(slots, np.array(trades.contracts)[active], fills.average[traded], "arbitrage")
+    world.ledger.trade(
+        group.slots[[keep[i] for i in active]],
+        np.array([trades.contracts[i] for i in active]),
+        fills.average[list(flow)],
+        "arbitrage",
+    )
 
 
 def _pulls(
-    world: World, members: list[int], gaps: FloatArray, trades: ArbitrageTrades, i: int
+    names: list[str], gaps: list[float], trades: ArbitrageTrades, i: int
 ) -> dict[str, float]:
     """Return the contracts traded on member i by the venue whose price pulled at it."""
-    board, quantity = world.board, trades.contracts[i]
+    quantity, own = trades.contracts[i], gaps[i]
     pull: dict[str, float] = {}
-    for j, other in enumerate(members):
-        part = trades.weight[j] * float(gaps[other] - gaps[members[i]])
+    for j, (name, weight, gap) in enumerate(zip(names, trades.weight, gaps, strict=True)):
+        part = weight * (gap - own)
         if j != i and part != 0.0:
-            pull[f"arbitrage:{board.venue_names[board.venue[other]]}"] = part
+            pull[name] = part
     total = sum(pull.values())
     if total == 0.0:
-        return {f"arbitrage:{board.venue_names[board.venue[members[i]]]}": quantity}
-    return {cause: quantity * (part / total) for cause, part in pull.items()}
-
-
-def _quote(world: World, market: int, gap: float) -> Quote:
-    board = world.board
-    impact, worth = board.impact[market], float(world.quote_price[market])
-    price, anchor = float(board.last[market]), float(board.anchor[market])
-    liquidity = float(board.liquidity[market])
-
-    def contracts_for(move: float) -> float:
-        target = max(price + move / worth, 0.0)
-        return impact.quantity_to_reach(price, anchor, target, liquidity)
-
-    size = float(board.multiplier[market])
-    slope = impact.slope(price, anchor, liquidity) * worth / size
-    return Quote(gap, contracts_for, slope, size)
+        return {names[i]: quantity}
+    return {name: quantity * (part / total) for name, part in pull.items()}

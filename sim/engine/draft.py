@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.core.arrays import BoolArray, FloatArray, Int16Array, IntArray
-
-StringArray = NDArray[np.str_]
+from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray
+from sim.core.texts import Texts
+from sim.engine.roster import Roster
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class AccountsDraft:
     ----------
     name : str
         Name of the cohort or book.
-    trader : (A,) int64
+    trader : (A,) int32
         Local number 0 .. T-1 of the owner; ascending, so a trader's accounts are adjacent.
     clearer : (A,) int16
         Index of the venue that margins the account.
@@ -42,7 +42,7 @@ class AccountsDraft:
         What a trader holds outside every account.
     venues, symbols : tuple of str, length V and M
         Names of the scenario's venues and symbols of its markets, for ids.
-    account_ids, trader_ids : (A,) and (T,) str, or None
+    account_ids, trader_ids : Texts of length A and T, or None
         Ids of a book; a cohort makes its ids on demand.
     capped : int
         Accounts whose leverage was lowered to meet initial margin at the start.
@@ -52,7 +52,7 @@ class AccountsDraft:
     """
 
     name: str
-    trader: IntArray
+    trader: Int32Array
     clearer: Int16Array
     isolated: BoolArray
     balance_assets: tuple[int, ...]
@@ -64,8 +64,8 @@ class AccountsDraft:
     wallet: FloatArray
     venues: tuple[str, ...]
     symbols: tuple[str, ...]
-    account_ids: StringArray | None = None
-    trader_ids: StringArray | None = None
+    account_ids: Texts | None = None
+    trader_ids: Texts | None = None
     capped: int = 0
     topped_up: int = 0
 
@@ -88,22 +88,31 @@ class AccountsDraft:
         """Return the account index (P,) of each position."""
         return np.repeat(np.arange(self.accounts), np.diff(self.position_start))
 
+    def roster(self) -> Roster:
+        """Return who the accounts are."""
+        return Roster(
+            name=self.name,
+            traders=self.traders,
+            trader=self.trader,
+            clearer=self.clearer,
+            isolated=self.isolated,
+            position_start=self.position_start,
+            position_market=self.position_market,
+            venues=self.venues,
+            symbols=self.symbols,
+            account_ids=self.account_ids,
+            trader_ids=self.trader_ids,
+            capped=self.capped,
+            topped_up=self.topped_up,
+        )
+
     def trader_id(self, trader: int) -> str:
-        """Return a trader's id: the book's, or ``<cohort>-<zero-padded number>``."""
-        if self.trader_ids is not None:
-            return str(self.trader_ids[trader])
-        return f"{self.name}-{trader:0{len(str(self.traders - 1))}d}"
+        """Return a trader's id; see `Roster.trader_id`."""
+        return self.roster().trader_id(trader)
 
     def account_id(self, account: int) -> str:
-        """Return an account's id: the book's, or ``<trader>@<venue>[/<symbol> if isolated]``."""
-        if self.account_ids is not None:
-            return str(self.account_ids[account])
-        owner = self.trader_id(int(self.trader[account]))
-        text = f"{owner}@{self.venues[self.clearer[account]]}"
-        if self.isolated[account]:
-            market = self.position_market[self.position_start[account]]
-            text += f"/{self.symbols[market]}"
-        return text
+        """Return an account's id; see `Roster.account_id`."""
+        return self.roster().account_id(account)
 
 
 def starts(counts: NDArray[Any]) -> IntArray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import FloatArray, Int32Array, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,95 +18,144 @@ if TYPE_CHECKING:
 KINDS = ("market", "backstop", "auction", "adl", "socialise")
 """Kinds of forced trade, in the order of their codes."""
 
-COLUMNS = (
-    "generation",
-    "clearer",
-    "market",
-    "row",
-    "quantity",
-    "mark_price",
-    "close_out_price",
-    "bankruptcy_price",
-    "notional",
-    "fee",
-    "shortfall",
-)
+COLUMNS: dict[str, type[np.generic]] = {
+    "generation": np.int32,
+    "clearer": np.int16,
+    "market": np.int16,
+    "row": np.int32,
+    "quantity": np.float64,
+    "mark_price": np.float64,
+    "close_out_price": np.float64,
+    "bankruptcy_price": np.float64,
+    "notional": np.float64,
+    "fee": np.float64,
+    "shortfall": np.float64,
+}
+"""Columns that every event brings, and how they are kept."""
+
+STORED = {**COLUMNS, "tick": np.int32, "kind": np.int8}
+
+CHUNK = 1 << 15
+"""Events that are stored together."""
+
+Column = NDArray[Any]
 
 
 class EventLog:
-    """Forced trades in the order in which they happened."""
+    """Forced trades in the order in which they happened.
+
+    Attributes
+    ----------
+    count : int
+        Events so far.
+    """
 
     def __init__(self) -> None:
-        self._parts: list[dict[str, FloatArray | IntArray]] = []
+        self._chunks: list[dict[str, Column]] = []
         self.count = 0
+        self._tick = -1
+        self._tick_start = 0
 
-    def add(self, tick: int, kind: str, **columns: FloatArray | IntArray) -> None:
-        """Append events of one kind; `columns` are the arrays named in `COLUMNS`."""
-        size = len(columns["row"])
-        if size == 0:
-            return
-        part: dict[str, FloatArray | IntArray] = {
-            name: np.array(columns[name], dtype=np.float64) for name in COLUMNS
-        }
-        part["tick"] = np.full(size, tick)
-        part["kind"] = np.full(size, KINDS.index(kind))
-        self._parts.append(part)
-        self.count += size
+    def add(self, tick: int, kind: str, **columns: FloatArray | IntArray | Int32Array) -> None:
+        """Append events of one kind; `columns` are the arrays (N,) named in `COLUMNS`."""
+        if tick != self._tick:
+            self._tick, self._tick_start = tick, self.count
+        code, size, done = KINDS.index(kind), len(columns["row"]), 0
+        while done < size:
+            place = self.count % CHUNK
+            if place == 0:
+                self._chunks.append({name: np.empty(CHUNK, kept) for name, kept in STORED.items()})
+            taken = min(size - done, CHUNK - place)
+            chunk, stop = self._chunks[-1], place + taken
+            for name in COLUMNS:
+                chunk[name][place:stop] = columns[name][done : done + taken]
+            chunk["tick"][place:stop] = tick
+            chunk["kind"][place:stop] = code
+            done += taken
+            self.count += taken
 
-    def assign_shortfall(self, tick: int, borne: dict[int, float]) -> dict[int, float]:
-        """Add shortfalls to the last event of their accounts in this tick; return the others."""
-        left = {row: loss for row, loss in borne.items() if loss > 0.0}
-        for part in reversed(self._parts):
-            if not left or part["tick"][0] != tick:
-                break
-            for row in [row for row in left if (part["row"] == row).any()]:
-                place = int(np.flatnonzero(part["row"] == row)[-1])
-                part["shortfall"][place] += left.pop(row)
-        return left
+    def assign_shortfall(
+        self, tick: int, rows: IntArray, loss: FloatArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Add shortfalls to the last event of their accounts in this tick; return the others.
 
-    def column(self, name: str) -> FloatArray | IntArray:
-        """Return one column over all events; empty float64 if there were none."""
-        if not self._parts:
-            return np.empty(0)
-        return np.concatenate([part[name] for part in self._parts])
+        Parameters
+        ----------
+        tick : int
+        rows : (N,) int64
+            Accounts, each at most once.
+        loss : (N,) float64 [numeraire], >= 0
+        """
+        left = loss > 0.0
+        if tick != self._tick or not left.any():
+            return rows[left], loss[left]
+        wanted = dict(zip(rows[left].tolist(), np.flatnonzero(left).tolist(), strict=True))
+        for number in range(len(self._chunks) - 1, self._tick_start // CHUNK - 1, -1):
+            chunk = self._chunks[number]
+            first = max(self._tick_start - number * CHUNK, 0)
+            listed = chunk["row"][first : min(self.count - number * CHUNK, CHUNK)]
+            found = np.flatnonzero(np.isin(listed, rows[left]))
+            last = dict(zip(listed[found].tolist(), (found + first).tolist(), strict=True))
+            for row, place in last.items():
+                if row in wanted:
+                    k = wanted.pop(row)
+                    chunk["shortfall"][place] += loss[k]
+                    left[k] = False
+        return rows[left], loss[left]
+
+    def column(self, name: str) -> Column:
+        """Return one column (N,) over all events, as it is kept."""
+        parts = list(self._parts(name))
+        return np.concatenate(parts) if parts else np.empty(0, STORED[name])
+
+    def _parts(self, name: str) -> Iterator[Column]:
+        for number, chunk in enumerate(self._chunks):
+            yield chunk[name][: self.count - number * CHUNK]
 
     def table(self, world: World) -> pd.DataFrame:
         """Return the ``liquidations`` table."""
         import pandas as pd
 
-        codes = {name: self.column(name) for name in (*COLUMNS, "tick", "kind")}
+        tick, generation = (self.column(name).astype(np.int64) for name in ("tick", "generation"))
+        row, market, clearer = (self.column(name) for name in ("row", "market", "clearer"))
+        rows, inverse = np.unique(row, return_inverse=True)
+        ids, owners = _names_of(world, rows)
         markets = world.scenario.markets
-        whole = {name: codes[name].astype(np.int64) for name in ("tick", "generation", "row")}
         # A socialised loss belongs to no market; its code is -1.
-        market = codes["market"].astype(np.int64)
-        rows, inverse = np.unique(whole["row"], return_inverse=True)
-        ids = np.array([world.account_id(int(r)) for r in rows] or [""], dtype=object)
-        owners = np.array([world.trader_id(int(r)) for r in rows] or [""], dtype=object)
-        names = np.array([draft.name for draft in world.drafts] or [""], dtype=object)
-        venues = np.array([*world.venue_names, ""], dtype=object)
-        of_market = np.array([*(m.venue for m in markets), ""], dtype=object)
-        symbols = np.array([*(m.symbol for m in markets), ""], dtype=object)
-        kinds = np.array(KINDS, dtype=object)
-        clearer = venues[codes["clearer"].astype(np.int64)]
+        of_market = _texts([*(m.venue for m in markets), ""])
+        venue = _texts([*world.venue_names, ""])[clearer]
+        table: dict[str, Column] = {
+            "event_id": np.arange(self.count, dtype=np.int64),
+            "tick": tick,
+            "time": tick * world.clock.seconds,
+            "generation": generation,
+            "kind": _texts(KINDS)[self.column("kind")],
+            "clearer": venue,
+            "venue": np.where(market >= 0, of_market[market], venue),
+            "symbol": _texts([*(m.symbol for m in markets), ""])[market],
+            "account_id": ids[inverse],
+            "trader_id": owners[inverse],
+            "cohort": _texts([roster.name for roster in world.rosters] or [""])[world.cohort[row]],
+        }
+        for name, kept in COLUMNS.items():
+            if kept is np.float64:
+                table[name] = self.column(name)
+        # Named so, texts stay what they are in every version of pandas.
         return pd.DataFrame(
             {
-                "event_id": np.arange(self.count, dtype=np.int64),
-                "tick": whole["tick"],
-                "time": whole["tick"] * world.clock.seconds,
-                "generation": whole["generation"],
-                "kind": kinds[codes["kind"].astype(np.int64)],
-                "clearer": clearer,
-                "venue": np.where(market >= 0, of_market[market], clearer),
-                "symbol": symbols[market],
-                "account_id": ids[inverse],
-                "trader_id": owners[inverse],
-                "cohort": names[world.cohort[whole["row"]]] if self.count else names[:0],
-                "quantity": codes["quantity"].astype(np.float64),
-                "mark_price": codes["mark_price"].astype(np.float64),
-                "close_out_price": codes["close_out_price"].astype(np.float64),
-                "bankruptcy_price": codes["bankruptcy_price"].astype(np.float64),
-                "notional": codes["notional"].astype(np.float64),
-                "fee": codes["fee"].astype(np.float64),
-                "shortfall": codes["shortfall"].astype(np.float64),
-            }
+                name: pd.Series(kept, dtype=object, copy=False) if kept.dtype == object else kept
+                for name, kept in table.items()
+            },
+            copy=False,
         )
+
+
+def _texts(texts: Any) -> NDArray[Any]:
+    return np.array(texts, dtype=object)
+
+
+def _names_of(world: World, rows: IntArray) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the ids of accounts and of their owners."""
+    ids = _texts([world.account_id(row) for row in rows.tolist()] or [""])
+    owners = _texts([world.trader_id(row) for row in rows.tolist()] or [""])
+    return ids, owners

@@ -66,17 +66,36 @@ class GenerationTracker:
         self.other, self.forced = np.zeros(size), np.zeros(size)
         self.weight, self.generation = np.zeros(size), np.zeros(size)
         self.seen = world.board.last.copy()
+        self.quick = self.half_life == 0.0
+        self.remembers = not self.quick.all()
+        self._fade: dict[float, FloatArray] = {}
 
     def begin_tick(self, seconds: float) -> None:
         """Let what averaging marks have taken over fade."""
-        slow = self.half_life > 0.0
-        fade = np.where(slow, 2.0 ** (-seconds / np.where(slow, self.half_life, 1.0)), 1.0)
+        if not self.remembers:
+            return
+        if seconds not in self._fade:
+            slow = self.half_life > 0.0
+            share = 2.0 ** (-seconds / np.where(slow, self.half_life, 1.0))
+            self._fade[seconds] = np.where(slow, share, 1.0)
+        fade = self._fade[seconds]
         for values in (self.other, self.forced, self.weight, self.generation):
             np.multiply(values, fade, out=values)
 
     def note_other(self) -> None:
         """Book price moves since the last note to causes other than forced orders."""
         self.other += self.mixing @ self._moves()
+
+    def pass_calm_ticks(self, prices: FloatArray, seconds: float) -> None:
+        """Do what a tick and its check do, for ticks of `seconds` at last prices (T, M)."""
+        if self.remembers:
+            for last in prices:
+                self.begin_tick(seconds)
+                self.other += self.mixing @ np.log(last / self.seen)
+                self.checked()
+                self.seen = last
+        if len(prices):
+            self.seen = prices[-1].copy()
 
     def note_forced(self, generation: FloatArray) -> None:
         """Book price moves since the last note to forced orders of these generations (M,)."""
@@ -93,9 +112,8 @@ class GenerationTracker:
 
     def checked(self) -> None:
         """Forget what marks without memory have passed on in full."""
-        quick = self.half_life == 0.0
         for values in (self.other, self.forced, self.weight, self.generation):
-            values[quick] = 0.0
+            values[self.quick] = 0.0
 
     def label(self, rows: IntArray) -> IntArray:
         """Return the generation (N,) of newly liquidatable accounts."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.errors import RunError
+from sim.core.texts import Texts
 from sim.engine.draft import AccountsDraft
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def draft_trader(plan: TraderPlan, scenario: Scenario) -> AccountsDraft:
     price = np.array([scenario.market_price(scenario.markets[k]) for k in markets])
     return AccountsDraft(
         name=plan.name,
-        trader=np.zeros(1, dtype=np.int64),
+        trader=np.zeros(1, dtype=np.int32),
         clearer=np.array([venues.index(plan.venue)], dtype=np.int16),
         isolated=np.zeros(1, dtype=bool),
         balance_assets=tuple(assets.index(a) for a in plan.deposit),
@@ -59,8 +60,8 @@ def draft_trader(plan: TraderPlan, scenario: Scenario) -> AccountsDraft:
         wallet=np.zeros((1, len(plan.deposit))),
         venues=tuple(venues),
         symbols=tuple(m.symbol for m in scenario.markets),
-        account_ids=np.array([f"{plan.name}@{plan.venue}"]),
-        trader_ids=np.array([plan.name]),
+        account_ids=Texts([f"{plan.name}@{plan.venue}"]),
+        trader_ids=Texts([plan.name]),
     )
 
 

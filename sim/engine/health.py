@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray, sums
+from sim.core.arrays import FloatArray, IntArray, blocks, sums
 from sim.core.errors import RunError
 from sim.engine.draft import AccountsDraft, starts
 
@@ -63,8 +63,10 @@ def counted_equity(draft: AccountsDraft, listing: Listing) -> FloatArray:
     assets = list(draft.balance_assets)
     weight = listing.counted[:, assets] * listing.asset_price[assets]
     equity = np.zeros(draft.accounts)
-    for column in range(len(assets)):
-        equity += draft.balance[:, column] * weight[draft.clearer, column]
+    for part in blocks(draft.accounts):
+        clearer = draft.clearer[part]
+        for column in range(len(assets)):
+            equity[part] += draft.balance[part, column] * weight[clearer, column]
     return equity
 
 
@@ -78,15 +80,20 @@ def cap_leverage(draft: AccountsDraft, listing: Listing, tables: MarginTables) -
     over = np.flatnonzero(need > equity)
     if not over.size:
         return draft
-    sizes = np.diff(draft.position_start)[over]
-    first = starts(sizes)[:-1]
-    rows = np.arange(int(sizes.sum())) + np.repeat(draft.position_start[over] - first, sizes)
-    market = draft.position_market[rows].astype(np.int64)
-    clearer = np.repeat(draft.clearer[over].astype(np.int64), sizes)
-    price = listing.asset_price[listing.quote[market]]
-    notional = np.abs(draft.quantity[rows]) * (listing.contract_value[market] / price)
-    factor = _largest_factor(equity[over], first, sizes, clearer, market, notional, price, tables)
-    draft.quantity[rows] *= np.repeat(factor, sizes)
+    for part in blocks(over.size):
+        some = over[part]
+        begin = draft.position_start[some]
+        sizes = draft.position_start[some + 1] - begin
+        first = starts(sizes)[:-1]
+        rows = np.arange(int(sizes.sum())) + np.repeat(begin - first, sizes)
+        market = draft.position_market[rows].astype(np.int64)
+        clearer = np.repeat(draft.clearer[some].astype(np.int64), sizes)
+        price = listing.asset_price[listing.quote[market]]
+        notional = np.abs(draft.quantity[rows]) * (listing.contract_value[market] / price)
+        factor = _largest_factor(
+            equity[some], first, sizes, clearer, market, notional, price, tables
+        )
+        draft.quantity[rows] *= np.repeat(factor, sizes)
     return replace(draft, capped=int(over.size))
 
 

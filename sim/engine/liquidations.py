@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, IntArray, sums
+from sim.core.arrays import BoolArray, IntArray, sums, union
 from sim.core.errors import RunError
 from sim.engine.batch import send_batch
 from sim.engine.calls import CallDesk
@@ -55,42 +55,48 @@ class LiquidationEngine:
         self.refresh_marks = refresh_marks
         self.generations = GenerationTracker(world)
         self.latest_generation = 0
-        self.holding: IntArray = np.flatnonzero(world.out.notional > 0.0)
         self.broken: IntArray = np.empty(0, dtype=np.int64)
         self.labelled: IntArray = np.empty(0, dtype=np.int64)
         self.instant = np.array([rule.latency == 0.0 for rule in world.rules])
         self._flag = np.zeros(world.accounts, dtype=bool)
         self._stuck = np.zeros(world.accounts, dtype=bool)
+        self._stuck_rows: list[IntArray] = []
         self._deleverages = np.array(
             [world.layer(v, "adl") is not None for v in range(len(world.rules))]
         )
         due = world.scenario.engine.margin_check == "due"
         self.watch = DueWatch(world, calls.level) if due else FullWatch(world)
+        world.watch = self.watch
 
-    def refresh_holding(self) -> None:
-        """List the accounts that hold positions; only they are revalued."""
-        self.holding = np.flatnonzero(self.world.out.notional > 0.0)
+    @property
+    def at_rest(self) -> bool:
+        """Whether no account is liquidatable and no clearer waits to send a batch."""
+        return not len(self.broken) and not (self.world.batch_due != IDLE).any()
 
     def check(self, seconds: float) -> None:
-        """Revalue all accounts, make margin calls and find the liquidatable."""
+        """Revalue accounts, make margin calls and find the liquidatable."""
         self.generations.begin_tick(seconds)
         self.latest_generation = -1
-        self._stuck[:] = False
+        for rows in self._stuck_rows:
+            self._stuck[rows] = False
+        self._stuck_rows.clear()
         self.generations.note_other()
-        rows, self.broken = self.watch.scan(self.holding)
-        if self.calls.active:
-            self.calls.review(self.world, rows)
-            _, self.broken = self.watch.scan(self.holding)
+        rows, self.broken = self.watch.scan()
+        if self.calls.active and self.calls.review(self.world, rows):
+            _, self.broken = self.watch.scan()
         self._label(0)
 
     def look_again(self) -> None:
         """Find who broke because losses were spread over the survivors."""
-        _, self.broken = self.watch.scan(self.holding)
+        _, self.broken = self.watch.scan()
         self._label(self.latest_generation + 1)
 
     def _label(self, least: int) -> None:
         """Give newly broken accounts a generation of at least `least`; forget healed ones."""
         world, broken = self.world, self.broken
+        if not len(broken) and not len(self.labelled):
+            self.generations.checked()
+            return
         self._flag[broken] = True
         healed = self.labelled[~self._flag[self.labelled]]
         self._flag[broken] = False
@@ -134,13 +140,13 @@ class LiquidationEngine:
         self.generations.note_forced(send_batch(world, self.groups, rows))
         traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
         self._stuck[rows[~traded]] = True
+        self._stuck_rows.append(rows[~traded])
         self._schedule(rows[traded])
         self.refresh_marks()
-        self.refresh_holding()
         world.label[rows] = NOT_LABELLED
-        _, self.broken = self.watch.scan(self.holding)
+        _, self.broken = self.watch.scan()
         # An account may be whole again because of this very batch; its episode ends then.
-        self.labelled = np.union1d(self.labelled, rows)
+        self.labelled = union(self.labelled, rows)
         self._label(0)
 
     def _open_episodes(self, rows: IntArray) -> None:
@@ -195,6 +201,8 @@ class LiquidationEngine:
 
     def _idle(self) -> None:
         """Stop the timers of clearers that have nothing left that they could liquidate."""
+        if self.at_rest:
+            return
         busy = np.zeros(len(self.world.rules), dtype=bool)
         busy[self.world.clearer[self._able(self.broken, even_down=True)]] = True
         self.world.batch_due[~busy] = IDLE

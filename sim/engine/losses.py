@@ -8,7 +8,7 @@ waterfall phase if the clearer socialises losses, and is the clearer's own loss 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,26 +23,49 @@ DUST = 1e-12
 """Debt below this share of an account's gross flows is rounding, and the clearer's."""
 
 
-def settle_closed(world: World, rows: IntArray, by_force: bool = True) -> dict[int, float]:
-    """Settle the debts of those of `rows` that hold no position any more.
+class Borne(NamedTuple):
+    """Shortfalls that the fund or the clearer itself has borne.
+
+    Attributes
+    ----------
+    rows : (N,) int64
+        Accounts.
+    loss : (N,) float64 [numeraire]
+    """
+
+    rows: IntArray
+    loss: FloatArray
+
+
+NOBODY = Borne(np.empty(0, dtype=np.int64), np.empty(0))
+
+
+def settle_closed(world: World, rows: IntArray, by_force: bool = True) -> Borne:
+    """Settle the debts of those of `rows` (N,) that hold no position any more; see `settle`."""
+    ledger = world.ledger
+    slots, owner = ledger.slots(rows)
+    holding = sums(owner, ledger.quantity[slots] != 0.0, len(rows)) > 0.0
+    return settle(world, rows[~holding], by_force)
+
+
+def settle(world: World, done: IntArray, by_force: bool = True) -> Borne:
+    """Settle the debts of accounts that hold no position any more.
 
     Parameters
     ----------
-    rows : (N,) int64
+    world : World
+    done : (N,) int64
     by_force : bool
         Whether forced orders closed them; else only those without equity owe anything.
 
     Returns
     -------
-    dict of int to float [numeraire]
-        By row, the shortfall that the fund or the clearer itself has borne; a shortfall that
-        will be socialised is recorded when it is.
+    Borne
+        What the fund or the clearer itself has borne; a shortfall that will be socialised is
+        recorded when it is.
     """
-    slots, owner = world.ledger.slots(rows)
-    holding = sums(owner, world.ledger.quantity[slots] != 0.0, len(rows)) > 0
-    done = rows[~holding]
     if not len(done):
-        return {}
+        return NOBODY
     balance = world.ledger.balance
     if by_force:
         world.closed[done] = True
@@ -51,8 +74,9 @@ def settle_closed(world: World, rows: IntArray, by_force: bool = True) -> dict[i
         done = done[world.out.equity[done] < 0.0]
     debtors = done[(balance[done] < 0.0).any(axis=1)]
     if not len(debtors):
-        return {}
-    _sell_collateral(world, debtors)
+        return NOBODY
+    if len(world.columns) > 1:
+        _sell_collateral(world, debtors)
     owed = _debt(world, debtors)
     return _walk_down(world, debtors[owed > 0.0], owed[owed > 0.0])
 
@@ -117,39 +141,41 @@ def _pool_fund(world: World, venue: int) -> None:
             ledger.transfer(desk, fund, own, bought, "fund conversion")
 
 
-def _walk_down(world: World, rows: IntArray, owed: FloatArray) -> dict[int, float]:
-    borne: dict[int, float] = {}
+def _walk_down(world: World, rows: IntArray, owed: FloatArray) -> Borne:
+    borne: list[Borne] = []
     clearer = world.clearer[rows].astype(np.int64)
-    for v in np.unique(clearer):
+    for v in np.unique(clearer).tolist():
         mine = np.flatnonzero(clearer == v)
         mine = mine[largest_first(owed[mine])]
         debt, debtors = owed[mine], rows[mine]
         scale = DUST * world.out.notional[debtors]
         dust = debt <= scale
         paid = np.zeros(len(debt))
-        if world.layer(int(v), "insurance_fund") is not None:
-            paid = cover_in_order(np.where(dust, 0.0, debt), world.fund_value(int(v)))
-            _pool_fund(world, int(v))
-            fund = world.plan.first_fund + int(v)
+        if world.layer(v, "insurance_fund") is not None:
+            paid = cover_in_order(np.where(dust, 0.0, debt), world.fund_value(v))
+            _pool_fund(world, v)
+            fund = world.plan.first_fund + v
             _clear_debt(world, debtors, fund, paid / debt, "insurance fund")
             world.flows.fund_used[v] += paid.sum()
         left = debt - paid
-        waiting = (left > scale) & (world.layer(int(v), "socialise") is not None)
-        house = world.plan.first_house + int(v)
-        last = ~waiting
-        _clear_debt(world, debtors[last], house, np.ones(int(last.sum())), "clearer's own loss")
-        own = np.where(last & ~dust, left, 0.0)
-        world.flows.house_loss[v] += own.sum()
+        waiting = (left > scale) & (world.layer(v, "socialise") is not None)
+        own = np.where(waiting | dust, 0.0, left)
+        last = ~waiting & (left > 0.0)
+        if last.any():
+            house = world.plan.first_house + v
+            _clear_debt(world, debtors[last], house, np.ones(int(last.sum())), "clearer's own loss")
+            world.flows.house_loss[v] += own.sum()
         world.flows.shortfall[v] += np.where(dust, 0.0, debt).sum()
-        for row, amount in zip(debtors[waiting], left[waiting], strict=True):
-            world.deficits[int(v)][int(row)] = float(amount)
+        for row, amount in zip(debtors[waiting].tolist(), left[waiting].tolist(), strict=True):
+            world.deficits[v][row] = amount
         world.loss_generation[debtors] = np.maximum(world.label[debtors], 0)
-        known = np.where(dust, 0.0, paid + own)
-        borne.update({int(r): float(b) for r, b in zip(debtors, known, strict=True)})
-    return borne
+        borne.append(Borne(debtors, np.where(dust, 0.0, paid + own)))
+    if not borne:
+        return NOBODY
+    return Borne(*(np.concatenate(part) for part in zip(*borne, strict=True)))
 
 
-def record_losses(world: World, borne: dict[int, float], kind: str, generation: int) -> None:
+def record_losses(world: World, borne: Borne, kind: str, generation: int) -> None:
     """Record shortfalls with the last forced trade of their accounts in this tick.
 
     A shortfall without one, as a voluntary close or a socialised loss leaves it, gets an event
@@ -157,16 +183,20 @@ def record_losses(world: World, borne: dict[int, float], kind: str, generation: 
 
     Parameters
     ----------
-    borne : dict of int to float [numeraire]
-        By row, as `settle_closed` returns it.
+    world : World
+    borne : Borne
+        As `settle` returns it.
     kind : str
         Kind of the event.
     generation : int
     """
     if kind != "socialise":
-        borne = world.events.assign_shortfall(world.tick, borne)
-    rows = np.array([row for row, loss in borne.items() if loss > 0.0], dtype=np.int64)
+        borne = Borne(*world.events.assign_shortfall(world.tick, *borne))
+    lost = borne.loss > 0.0
+    rows = borne.rows[lost]
     size = len(rows)
+    if not size:
+        return
     nothing = np.zeros(size)
     world.events.add(
         world.tick,
@@ -181,7 +211,7 @@ def record_losses(world: World, borne: dict[int, float], kind: str, generation: 
         bankruptcy_price=nothing,
         notional=nothing,
         fee=nothing,
-        shortfall=np.array([borne[int(row)] for row in rows]),
+        shortfall=borne.loss[lost],
     )
 
 
@@ -225,7 +255,7 @@ def _socialise_one(world: World, venue: int, deficits: dict[int, float]) -> None
     world.flows.house_loss[venue] += max(float(owed.sum()) - covered, 0.0)
     for generation in np.unique(world.loss_generation[debtors]):
         mine = world.loss_generation[debtors] == generation
-        lost = {int(r): float(o) for r, o in zip(debtors[mine], owed[mine], strict=True)}
+        lost = Borne(debtors[mine], owed[mine])
         record_losses(world, lost, "socialise", int(generation))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,8 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that results may depend on."""
+@cache
+def _library_versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -34,8 +35,21 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that results may depend on."""
+    return dict(_library_versions())
+
+
 def git_state(folder: Path) -> dict[str, Any]:
-    """Return commit and dirty flag of the repository that holds the code, if it is one."""
+    """Return commit and dirty flag of the repository that holds the code, if it is one.
+
+    They are asked for once: what a process runs is the code as it was when it began.
+    """
+    return dict(_git_state(folder))
+
+
+@cache
+def _git_state(folder: Path) -> dict[str, Any]:
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         dirty = bool(_git(folder, "status", "--porcelain", "--", "sim"))
@@ -77,13 +91,13 @@ def build_manifest(
         "shocks": world.exogenous.marks(),
         "population": [
             {
-                "name": draft.name,
-                "traders": draft.traders,
-                "accounts": draft.accounts,
-                "leverage_capped": draft.capped,
-                "topped_up": draft.topped_up,
+                "name": roster.name,
+                "traders": roster.traders,
+                "accounts": roster.accounts,
+                "leverage_capped": roster.capped,
+                "topped_up": roster.topped_up,
             }
-            for draft in world.drafts
+            for roster in world.rosters
         ],
         "kernel_backend": backend(),
         "versions": library_versions(),

@@ -22,6 +22,7 @@ from sim.core.arrays import FloatArray, IntArray, sums
 from sim.core.errors import Problem, ScenarioError
 from sim.core.nearest import nearest
 from sim.engine.build import build_world
+from sim.engine.pricing import value_assets, value_markets
 from sim.engine.world import World
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _set_prices(world: World, prices: dict[str, float]) -> None:
             raise _refusal("--prices", f"{name}={price}", "a finite price above 0", None)
         m = board.ids.index(name)
         board.last[m] = board.mark[m] = price
-    world.refresh_asset_prices()
+    value_assets(world, value_markets(world))
     world.revalue(np.arange(world.accounts))
 
 
@@ -99,7 +100,7 @@ def _accounts(world: World, rows: IntArray) -> pd.DataFrame:
     equity = world.out.equity[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(maintenance > 0.0, equity / maintenance, np.nan)
-    isolated = np.concatenate([draft.isolated for draft in world.drafts])
+    isolated = np.concatenate([roster.isolated for roster in world.rosters])
     return pd.DataFrame(
         {
             "account_id": [world.account_id(int(r)) for r in rows],

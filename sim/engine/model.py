@@ -14,10 +14,11 @@ from sim.engine.build import coupling_groups
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import close_level_gaps
 from sim.engine.handwritten import OwnAccount, VenueView
-from sim.engine.index import index_prices
 from sim.engine.liquidations import LiquidationEngine
 from sim.engine.losses import socialise
+from sim.engine.pricing import Pricing
 from sim.engine.recorder import Recorder
+from sim.engine.stretch import Stretches
 from sim.engine.trade import TradeDesk
 from sim.engine.world import World
 from sim.ledger.invariants import check
@@ -40,7 +41,7 @@ class LiquidationModel(mesa.Model):
     ----------
     world : World
     plans : sequence of TraderPlan
-        Hand-written traders; their accounts are the last drafts of the world.
+        Hand-written traders; their accounts are the last rosters of the world.
     """
 
     def __init__(self, world: World, plans: Sequence[TraderPlan] = ()) -> None:
@@ -50,27 +51,30 @@ class LiquidationModel(mesa.Model):
         self.calls = CallDesk(world)
         self.recorder = Recorder(world)
         self.venues = [self._venue(v, name) for v, name in enumerate(world.venue_names)]
+        self.pricing = Pricing(world, self.venues)
         self.trade = TradeDesk(world, self.groups)
-        self.liquidations = LiquidationEngine(world, self.groups, self.calls, self._refresh_marks)
+        refresh = self.pricing.refresh
+        self.liquidations = LiquidationEngine(world, self.groups, self.calls, refresh)
         self._cohorts()
         for group in self.groups:
             if group.kind == "arbitrage" and group.time_constant is not None:
                 Arbitrageur(self, partial(close_level_gaps, world, [group]))
         self._traders(plans)
-        self.phases = [getattr(self, f"_{phase}") for phase in PHASES]
+        cohorts = self.agents_by_type.get(TraderCohort, ())
+        deciding = bool(plans) or any(not cohort.behaviour.rests for cohort in cohorts)
+        self.stretches = Stretches(
+            world, self.pricing, self.liquidations, self.recorder, self.groups, deciding
+        )
+        self.phases = [(name, getattr(self, f"_{name}")) for name in PHASES]
 
     def _venue(self, number: int, name: str) -> Venue:
         markets = np.flatnonzero(self.world.board.venue == number)
-        config = self.world.scenario.venues[name].mark
-        venue = Venue(self, name, number, markets, build_mark(config))
-        index_prices(self.world)
-        venue.start(self.world.board.last, self.world.board.index)
-        return venue
+        return Venue(self, name, number, markets, build_mark(self.world.scenario.venues[name].mark))
 
     def _cohorts(self) -> None:
         world = self.world
         for k, source in enumerate(world.scenario.traders):
-            rows = int(world.draft_offset[k]), int(world.draft_offset[k + 1])
+            rows = int(world.roster_offset[k]), int(world.roster_offset[k + 1])
             start = world.ledger.position_start
             slots = int(start[rows[0]]), int(start[rows[1]])
             kind = source.behaviour.kind
@@ -78,25 +82,40 @@ class LiquidationModel(mesa.Model):
             if rule.idle or rows[0] == rows[1]:
                 continue
             behaviour = rule(source.behaviour, self.trade.view(rows, slots, rule.needs_equity))
-            name = world.drafts[k].name
+            name = world.rosters[k].name
             TraderCohort(self, name, f"trade:{kind}", rows, slots, behaviour)
 
     def _traders(self, plans: Sequence[TraderPlan]) -> None:
         world = self.world
-        first = len(world.drafts) - len(plans)
+        first = len(world.rosters) - len(plans)
         self.views: list[VenueView] = []
         for k, plan in enumerate(plans):
             view = VenueView(world, plan.venue)
-            account = OwnAccount(world, int(world.draft_offset[first + k]), view)
+            account = OwnAccount(world, int(world.roster_offset[first + k]), view)
             trader = plan.kind(self, plan.name, account)
             trader.prepare(**plan.arguments)
             self.trade.handwritten.append((trader, view, account))
 
-    def tick(self, number: int) -> None:
-        """Run the phases of one tick."""
+    def advance(self, number: int) -> int:
+        """Run at least the tick of this number; return the number of the next one."""
+        reached, phase = self.stretches.advance(number)
+        if reached > number and self.world.checked:
+            check(self.world.ledger, f"the calm ticks before {reached}")
+        if reached > number and phase is None:
+            return reached
+        self.tick(reached, phase)
+        return reached + 1
+
+    def tick(self, number: int, phase: str | None = None) -> None:
+        """Run the phases of one tick, or those from `phase` on where it has been begun."""
         self.world.tick = self.world.board.causes.tick = number
-        for name, phase in zip(PHASES, self.phases, strict=True):
-            phase()
+        self._relaxed = phase is not None
+        waiting = phase is not None
+        for name, run in self.phases:
+            waiting = waiting and name != phase
+            if waiting:
+                continue
+            run()
             if self.world.checked:
                 check(self.world.ledger, f"phase {name} of tick {number}")
 
@@ -113,34 +132,23 @@ class LiquidationModel(mesa.Model):
         board.shock(world.exogenous.log_returns(tick))
         moves = world.exogenous.asset_log_returns(tick)
         if moves.any():
-            world.free_price = world.free_price * np.exp(moves)
-        world.refresh_asset_prices()
+            world.free_price *= np.exp(moves)
+        self.pricing.value_assets()
 
     def _link(self) -> None:
         self.calls.deliver(self.world)
 
     def _trade(self) -> None:
-        self.world.board.relax(self._seconds)
+        if not self._relaxed:
+            self.world.board.relax(self._seconds)
         touched = self.trade.act(self.agents_by_type.get(TraderCohort, ()))
         if Arbitrageur in self.agents_by_type:
             self.agents_by_type[Arbitrageur].do("act", self._seconds)
         if len(touched):
             self.world.revalue(touched)
-            self.liquidations.refresh_holding()
 
     def _mark(self) -> None:
-        for venue in self.venues:
-            if self.world.board.up[venue.number]:
-                venue.begin_tick(self._seconds, self.world.tick)
-        self._refresh_marks()
-
-    def _refresh_marks(self) -> None:
-        world = self.world
-        world.refresh_asset_prices()
-        index_prices(world)
-        for venue in self.venues:
-            if world.board.up[venue.number]:
-                venue.refresh(world.board.last, world.board.index, world.board.mark)
+        self.pricing.open_tick(self._seconds)
 
     def _margin(self) -> None:
         self.liquidations.check(self._seconds)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, sums
+from sim.core.arrays import FloatArray, add_to, blocks, sums
 from sim.core.errors import Problem, ScenarioError
 from sim.engine.draft import AccountsDraft
 from sim.engine.health import top_up
@@ -74,8 +74,11 @@ def _factors(drafts: Sequence[AccountsDraft], scenario: Scenario, listing: Listi
     for draft in drafts:
         total = books if draft.is_book else cohorts
         for side, sign in enumerate((1.0, -1.0)):
-            size = np.maximum(sign * draft.quantity, 0.0)
-            total[side] += sums(draft.position_market, size, markets) * value
+            size = np.zeros(markets)
+            for part in blocks(draft.quantity.size):
+                signed = sign * draft.quantity[part]
+                add_to(size, draft.position_market[part], np.maximum(signed, 0.0))
+            total[side] += size * value
     return np.array(
         [_factor(scenario, m, books[:, m], cohorts[:, m]) for m in range(markets)],
         dtype=np.float64,
@@ -124,21 +127,26 @@ def _refusal(scenario: Scenario, market: int, found: str, allowed: str) -> Scena
 
 def _scale(draft: AccountsDraft, factor: FloatArray, listing: Listing) -> AccountsDraft:
     """Return a cohort with scaled quantities, balances and wallets."""
-    quantity = draft.quantity * factor[draft.position_market]
-    owner = draft.position_account()
-    value = listing.contract_value[draft.position_market]
-    old = sums(owner, np.abs(draft.quantity) * value, draft.accounts)
-    new = sums(owner, np.abs(quantity) * value, draft.accounts)
-    of_trader = _ratio(
-        sums(draft.trader, new, draft.traders),
-        sums(draft.trader, old, draft.traders),
-    )
-    return replace(
-        draft,
-        quantity=quantity,
-        balance=draft.balance * _ratio(new, old)[:, None],
-        wallet=draft.wallet * of_trader[:, None],
-    )
+    quantity = np.empty_like(draft.quantity)
+    old, new = np.empty((2, draft.accounts))
+    for part in blocks(draft.accounts):
+        bounds = draft.position_start[part.start : part.stop + 1]
+        mine = slice(bounds[0], bounds[-1])
+        owner = np.repeat(np.arange(bounds.size - 1), np.diff(bounds))
+        market = draft.position_market[mine]
+        quantity[mine] = draft.quantity[mine] * factor[market]
+        value = listing.contract_value[market]
+        old[part] = sums(owner, np.abs(draft.quantity[mine]) * value, bounds.size - 1)
+        new[part] = sums(owner, np.abs(quantity[mine]) * value, bounds.size - 1)
+    wallet = draft.wallet
+    if wallet.any():
+        of_trader = _ratio(
+            sums(draft.trader, new, draft.traders),
+            sums(draft.trader, old, draft.traders),
+        )
+        wallet = wallet * of_trader[:, None]
+    balance = draft.balance * _ratio(new, old)[:, None]
+    return replace(draft, quantity=quantity, balance=balance, wallet=wallet)
 
 
 def _ratio(new: FloatArray, old: FloatArray) -> FloatArray:

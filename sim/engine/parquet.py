@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +13,22 @@ SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "bool": "BOOLEAN"}
 """SQL type by pandas type; everything else is text."""
 
 
-def write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as one Parquet file, rows in order, on one thread."""
+def write_parquet(frames: Mapping[Path, pd.DataFrame]) -> None:
+    """Write each frame as one Parquet file, rows in order, on one thread."""
     import duckdb
 
-    casts = ", ".join(
-        f'CAST("{name}" AS {SQL_TYPES.get(str(kind), "VARCHAR")}) AS "{name}"'
-        for name, kind in frame.dtypes.items()
-    )
     options: dict[str, Any] = {"threads": 1, "preserve_insertion_order": True}
     with duckdb.connect(":memory:", config=options) as connection:
-        connection.register("frame", frame)
-        connection.execute(
-            f"COPY (SELECT {casts} FROM frame) TO '{_quoted(path)}' (FORMAT parquet)"
-        )
+        for path, frame in frames.items():
+            casts = ", ".join(
+                f'CAST("{name}" AS {SQL_TYPES.get(str(kind), "VARCHAR")}) AS "{name}"'
+                for name, kind in frame.dtypes.items()
+            )
+            connection.register("frame", frame)
+            connection.execute(
+                f"COPY (SELECT {casts} FROM frame) TO '{_quoted(path)}' (FORMAT parquet)"
+            )
+            connection.unregister("frame")
 
 
 def read_parquet(path: Path) -> pd.DataFrame:

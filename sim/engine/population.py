@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, Int16Array, IntArray, sums
+from sim.core.arrays import (
+    BoolArray,
+    FloatArray,
+    Int16Array,
+    Int32Array,
+    IntArray,
+    blocks,
+    sums,
+)
 from sim.core.streams import Streams
 from sim.engine.book import draft_book
 from sim.engine.draft import AccountsDraft, starts
@@ -65,8 +73,7 @@ def draw_cohort(
     folios = portfolios(cohort, scenario, listing)
     pools = draw_pools(cohort, scenario, streams)
     holdings = draw_holdings(cohort, scenario, streams, pools, folios)
-    quantity = draw_quantities(cohort, scenario, streams, pools, holdings, listing)
-    draft = _assemble(cohort, scenario, listing, folios, pools, holdings, quantity)
+    draft = _assemble(cohort, scenario, streams, listing, folios, pools, holdings)
     _fill_wallets(draft, cohort, streams)
     return cap_leverage(draft, listing, tables)
 
@@ -74,36 +81,51 @@ def draw_cohort(
 def _assemble(
     cohort: Cohort,
     scenario: Scenario,
+    streams: Streams,
     listing: Listing,
     folios: Sequence[Portfolio],
     pools: Pools,
     holdings: Holdings,
-    quantity: FloatArray,
 ) -> AccountsDraft:
     """Turn pools into accounts: a cross pool is one, an isolated pool one per position."""
-    held = np.diff(holdings.start)
-    single = pools.isolated & (held > 0)  # nothing to isolate without a position
-    pool = np.repeat(np.arange(pools.trader.size), np.where(single, held, 1))
-    isolated = single[pool]
-    start = starts(np.where(isolated, 1, held[pool]))
-    equity = pools.equity[pool]
-    equity[isolated] *= holdings.weight[start[:-1][isolated]]
-    slot = pools.slot[pool]
+    trader, slot, isolated, start, equity = _accounts(pools, holdings)
     assets, balance = _balances(cohort, scenario, listing, folios, holdings, start, equity, slot)
     return AccountsDraft(
         name=cohort.cohort,
-        trader=pools.trader[pool],
+        trader=trader,
         clearer=np.array([folio.venue for folio in folios], dtype=np.int16)[slot],
         isolated=isolated,
         balance_assets=assets,
         balance=balance,
         position_start=start,
         position_market=holdings.market,
-        quantity=quantity,
+        quantity=draw_quantities(cohort, scenario, streams, pools, holdings, listing),
         entry_price=listing.price[holdings.market],
         wallet=np.zeros((cohort.count, len(assets))),
         venues=tuple(scenario.venues),
         symbols=tuple(market.symbol for market in scenario.markets),
+    )
+
+
+def _accounts(
+    pools: Pools, holdings: Holdings
+) -> tuple[Int32Array, Int16Array, BoolArray, IntArray, FloatArray]:
+    """Return trader, venue slot, isolation, first positions (A + 1) and equity of the accounts."""
+    held = np.diff(holdings.start)
+    single = pools.isolated & (held > 0)  # nothing to isolate without a position
+    if not single.any():
+        return pools.trader, pools.slot, single, holdings.start, pools.equity
+    accounts = np.where(single, held, 1)
+    isolated = np.repeat(single, accounts)
+    start = starts(np.where(isolated, 1, np.repeat(held, accounts)))
+    equity = np.repeat(pools.equity, accounts)
+    equity[isolated] *= holdings.weight[start[:-1][isolated]]
+    return (
+        np.repeat(pools.trader, accounts),
+        np.repeat(pools.slot, accounts),
+        isolated,
+        start,
+        equity,
     )
 
 
@@ -125,20 +147,22 @@ def _balances(
         share = np.array([mix[asset] for asset in assets]) / sum(mix.values())
         return assets, equity[:, None] * (share / listing.asset_price[list(assets)])
     quotes = [listing.quote[folio.markets] for folio in folios]
-    spare = np.array([folio.spare_asset for folio in folios])
     idle = [folio.spare_asset for folio in folios if not folio.markets.size]
     assets = tuple(sorted({int(a) for a in np.concatenate(quotes)} | set(idle)))
     if len(assets) == 1:
         return assets, (equity / listing.asset_price[assets[0]])[:, None]
-    sizes = np.diff(start)
-    owner = np.repeat(np.arange(equity.size), sizes)
-    weight = holdings.weight / sums(owner, holdings.weight, equity.size)[owner]
-    quote = listing.quote[holdings.market]
-    balance = np.zeros((equity.size, len(assets)))
-    for column, asset in enumerate(assets):
-        share = sums(owner, weight * (quote == asset), equity.size)
-        share += (sizes == 0) & (spare[slot] == asset)
-        balance[:, column] = equity * share / listing.asset_price[asset]
+    balance = np.empty((equity.size, len(assets)))
+    spare = np.array([folio.spare_asset for folio in folios])
+    for part in blocks(equity.size):
+        bounds = start[part.start : part.stop + 1]
+        sizes, mine = np.diff(bounds), slice(bounds[0], bounds[-1])
+        owner = np.repeat(np.arange(sizes.size), sizes)
+        weight = holdings.weight[mine] / sums(owner, holdings.weight[mine], sizes.size)[owner]
+        quote = listing.quote[holdings.market[mine]]
+        for column, asset in enumerate(assets):
+            share = sums(owner, weight * (quote == asset), sizes.size)
+            share += (sizes == 0) & (spare[slot[part]] == asset)
+            balance[part, column] = equity[part] * share / listing.asset_price[asset]
     return assets, balance
 
 

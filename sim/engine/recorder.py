@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.core.arrays import sums
+from sim.core.arrays import FloatArray
+from sim.engine.cells import Cells
+from sim.engine.growing import GrowingArray
 from sim.ledger.invariants import conservation_error
 
 if TYPE_CHECKING:
@@ -22,11 +25,11 @@ VENUES = (
     "backstop_notional", "adl_notional", "shortfall", "insurance_fund", "socialised_loss",
     "halted",
 )  # fmt: skip
-ROUNDING = 1e-9
-"""Equity below this share of notional is rounding."""
-
 CAUSES = ("tick", "generation", "venue", "symbol", "cause", "price_move")
 COHORTS = ("tick", "cohort", "venue", "accounts_alive", "equity", "gross_notional")
+
+CONSERVATION_CHECKS = 16
+"""Recorded ticks at which the whole ledger is checked, about; the last one comes on top."""
 
 
 class Recorder:
@@ -34,121 +37,194 @@ class Recorder:
 
     Flow columns (liquidated, backstop, ADL notional, shortfall, socialised loss) add up what
     happened since the row before; the others are the state at the tick. Price causes keep the
-    tick of forced moves and add up the others likewise.
+    tick of forced moves and add up the others likewise. No row costs more for more accounts.
+
+    Attributes
+    ----------
+    stride : int
+        Ticks from one row to the next.
+    lowest, highest : (M,) float64 [quote/base]
+        Extremes of last prices so far, over the ends of ticks.
+    drawdown : (M,) float64 [1]
+        Largest fall from the highest price so far.
+    farthest, move_then, exogenous_then : (M,) float64 [quote/base]
+        Largest distance of the last price from where it began, the move that made it, and the
+        part of it that exogenous returns made. All six are only changed in place.
+    worst_conservation : float
+        Worst relative error of money and quantity, see `conservation_error`. The whole ledger is
+        gone through for it at about `CONSERVATION_CHECKS` evenly spaced rows and at the last.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
         every = world.scenario.record.every
         self.stride = 1 if every is None else max(1, round(every / world.clock.seconds))
-        self.rows: dict[str, list[tuple[Any, ...]]] = {
-            name: [] for name in ("prices", "venues", "price_causes", "cohorts")
-        }
+        self.cells = Cells(world)
+        markets, venues = len(world.board.last), len(world.venue_names)
+        rows = -(-world.clock.ticks // self.stride) + 1
+        self._ticks = GrowingArray((), np.int64, rows)
+        self._prices = GrowingArray((markets, 4), np.float64, rows)
+        self._venues = GrowingArray((venues, 8), np.float64, rows)
+        self._halted = GrowingArray((venues,), np.bool_, rows)
+        self._alive = GrowingArray((len(self.cells.present),), np.int64, rows)
+        self._cohorts = GrowingArray((len(self.cells.present), 2), np.float64, rows)
+        self._causes = GrowingArray((4,), np.int32)
+        self._moves = GrowingArray((), np.float64)
+        self._cause_names: dict[str, int] = {}
         self.lowest = world.board.last.copy()
         self.highest = world.board.last.copy()
-        self.farthest = np.zeros(len(world.board.last))
-        self.exogenous_then = np.zeros(len(world.board.last))
-        self.move_then = np.zeros(len(world.board.last))
-        self.drawdown = np.zeros(len(world.board.last))
+        self.farthest = np.zeros(markets)
+        self.exogenous_then = np.zeros(markets)
+        self.move_then = np.zeros(markets)
+        self.drawdown = np.zeros(markets)
         self.worst_conservation = 0.0
-        ledger = world.ledger
-        long = np.maximum(ledger.quantity, 0.0)
-        self.opening_interest = sums(ledger.market, long, len(world.board.last))
-        self.opening_outside = ledger.quantity[ledger.outside_position].copy()
+        self._check_every = -(-rows // CONSERVATION_CHECKS)
+        self.opening_interest = self.cells.totals.long.copy()
+        self.opening_outside = world.ledger.quantity[world.ledger.outside_position].copy()
 
     def record(self) -> None:
         """Note the extremes of every tick, and a full row at the stride."""
-        self._extremes()
-        tick = self.world.tick
-        if tick % self.stride == 0 or tick == self.world.clock.ticks - 1:
-            self._row()
+        self.extremes()
+        if self.is_row(self.world.tick):
+            self.row()
 
-    def _extremes(self) -> None:
+    def is_row(self, tick: int) -> bool:
+        """Return whether a tick has rows: every stride, and the last tick."""
+        return tick % self.stride == 0 or tick == self.world.clock.ticks - 1
+
+    def extremes(self) -> None:
+        """Note how far the last prices of this tick are from where they were."""
         board = self.world.board
         last = board.last
         np.minimum(self.lowest, last, out=self.lowest)
         np.maximum(self.highest, last, out=self.highest)
         np.maximum(self.drawdown, 1.0 - last / self.highest, out=self.drawdown)
-        distance = np.abs(last - board.initial)
+        move = last - board.initial
+        distance = np.abs(move)
         farther = distance > self.farthest
         if farther.any():
-            self.farthest[farther] = distance[farther]
-            self.exogenous_then[farther] = board.causes.price_move("exogenous")[farther]
-            self.move_then[farther] = (last - board.initial)[farther]
+            np.copyto(self.farthest, distance, where=farther)
+            np.copyto(self.exogenous_then, board.causes.price_move("exogenous"), where=farther)
+            np.copyto(self.move_then, move, where=farther)
 
-    def _row(self) -> None:
-        world = self.world
-        tick, time = world.tick, world.clock.time(world.tick)
-        board, markets = world.board, world.scenario.markets
-        for m, market in enumerate(markets):
-            self.rows["prices"].append(
-                (
-                    tick, time, market.venue, market.symbol, float(board.last[m]),
-                    float(board.mark[m]), float(board.index[m]), board.depth(m),
-                )
-            )  # fmt: skip
-        for then, generation, m, cause, move in board.causes.flush():
-            venue, symbol = markets[m].venue, markets[m].symbol
-            self.rows["price_causes"].append((then, generation, venue, symbol, cause, move))
-        world.revalue(np.arange(world.accounts))
-        self._venues(tick, time)
-        self._cohorts(tick)
-        self.worst_conservation = max(self.worst_conservation, conservation_error(world.ledger))
+    def row(self) -> None:
+        """Append the rows of the present tick."""
+        world, number = self.world, self._ticks.size
+        self._ticks.append(world.tick)
+        self._note_prices()
+        self._note_causes()
+        self._note_accounts()
+        if number % self._check_every == 0 or world.tick == world.clock.ticks - 1:
+            error = conservation_error(world.ledger)
+            self.worst_conservation = float(np.maximum(self.worst_conservation, error))
         world.totals.add(world.flows)
         world.flows.clear()
 
-    def _venues(self, tick: int, time: float) -> None:
-        world, board = self.world, self.world.board
-        clearer = world.clearer[: world.accounts]
-        size = len(world.venue_names)
-        equity = sums(clearer, world.out.equity, size)
-        long = np.where(world.ledger.quantity > 0.0, world.ledger.quantity, 0.0)
-        contracts = sums(world.ledger.market, long, len(board.last))
-        nominal = contracts * board.multiplier * board.mark * world.quote_price
-        interest = sums(board.venue, nominal, size)
-        flows = world.flows
-        for v, name in enumerate(world.venue_names):
-            self.rows["venues"].append(
-                (
-                    tick, time, name, float(equity[v]), float(interest[v]),
-                    float(flows.liquidated[v]), float(flows.backstop[v]), float(flows.adl[v]),
-                    float(flows.shortfall[v]), world.fund_value(v), float(flows.socialised[v]),
-                    bool(~board.up[v]),
-                )
-            )  # fmt: skip
+    def _note_prices(self) -> None:
+        board = self.world.board
+        row = self._prices.extend(1)[0]
+        row[:, 0], row[:, 1], row[:, 2] = board.last, board.mark, board.index
+        row[:, 3] = [board.depth(m) for m in range(len(row))]
 
-    def _cohorts(self, tick: int) -> None:
-        world = self.world
-        size = len(world.venue_names)
-        key = world.cohort.astype(np.int64) * size + world.clearer[: world.accounts]
-        cells = len(world.drafts) * size
-        present = np.bincount(key, minlength=cells)
-        # An account whose equity is only rounding has none.
-        solvent = world.out.equity > ROUNDING * world.out.notional
-        alive = sums(key, ~world.closed & solvent, cells)
-        equity = sums(key, world.out.equity, cells)
-        nominal = sums(key, world.out.notional, cells)
-        for cell in np.flatnonzero(present):
-            draft, venue = world.drafts[cell // size], world.venue_names[cell % size]
-            self.rows["cohorts"].append(
-                (
-                    tick, draft.name, venue, int(alive[cell]), float(equity[cell]),
-                    float(nominal[cell]),
-                )
-            )  # fmt: skip
+    def _note_causes(self) -> None:
+        found = self.world.board.causes.flush()
+        if not found:
+            return
+        names = self._cause_names
+        tick, generation, market, cause, move = zip(*found, strict=True)
+        rows = self._causes.extend(len(found))
+        rows[:, 0], rows[:, 1], rows[:, 2] = tick, generation, market
+        rows[:, 3] = [names.setdefault(name, len(names)) for name in cause]
+        self._moves.extend(len(found))[:] = move
+
+    def _note_accounts(self) -> None:
+        world, cells, flows = self.world, self.cells, self.world.flows
+        equity, present = cells.equity(), cells.present
+        row = self._venues.extend(1)[0]
+        row[:, 0], row[:, 1] = cells.by_clearer(equity), cells.open_interest()
+        row[:, 2], row[:, 3], row[:, 4] = flows.liquidated, flows.backstop, flows.adl
+        row[:, 5], row[:, 7] = flows.shortfall, flows.socialised
+        row[:, 6] = [world.fund_value(v) for v in range(len(row))]
+        self._halted.append(~world.board.up)
+        self._alive.append(cells.alive()[present])
+        row = self._cohorts.extend(1)[0]
+        row[:, 0], row[:, 1] = equity[present], cells.notional()[present]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the five tables of the run."""
-        import pandas as pd
+        return {
+            "prices": self._price_table(),
+            "venues": self._venue_table(),
+            "price_causes": self._cause_table(),
+            "cohorts": self._cohort_table(),
+            "liquidations": self.world.events.table(self.world),
+        }
 
-        columns = {"prices": PRICES, "venues": VENUES, "price_causes": CAUSES, "cohorts": COHORTS}
-        kinds = {
-            "tick": "int64", "generation": "int64", "accounts_alive": "int64", "halted": "bool",
-            "venue": "object", "symbol": "object", "cause": "object", "cohort": "object",
-        }  # fmt: skip
-        tables = {}
-        for name, names in columns.items():
-            frame = pd.DataFrame(self.rows[name], columns=list(names))
-            tables[name] = frame.astype({n: kinds.get(n, "float64") for n in names})
-        tables["liquidations"] = self.world.events.table(self.world)
-        return tables
+    def _price_table(self) -> pd.DataFrame:
+        markets = self.world.scenario.markets
+        symbols = _texts([market.symbol for market in markets])
+        return self._table(
+            PRICES, _texts([market.venue for market in markets]), symbols, *_columns(self._prices)
+        )
+
+    def _venue_table(self) -> pd.DataFrame:
+        halted = self._halted.values.ravel()
+        names = _texts(self.world.venue_names)
+        return self._table(VENUES, names, *_columns(self._venues), halted)
+
+    def _cohort_table(self) -> pd.DataFrame:
+        world, cells = self.world, self.cells
+        cohort, clearer = cells.cohort[cells.present], cells.clearer[cells.present]
+        names = _texts([roster.name for roster in world.rosters])[cohort]
+        venues = _texts(world.venue_names)[clearer]
+        alive = self._alive.values.ravel()
+        return self._table(COHORTS, names, venues, alive, *_columns(self._cohorts))
+
+    def _cause_table(self) -> pd.DataFrame:
+        tick, generation, market, cause = self._causes.values.astype(np.int64).T
+        markets = self.world.scenario.markets
+        venues, symbols = _texts([m.venue for m in markets]), _texts([m.symbol for m in markets])
+        names = _texts(list(self._cause_names))[cause]
+        moves = self._moves.values
+        columns = (tick, generation, venues[market], symbols[market], names, moves)
+        return _frame(dict(zip(CAUSES, columns, strict=True)))
+
+    def _table(self, names: tuple[str, ...], *columns: NDArray[Any]) -> pd.DataFrame:
+        """Return a table with the same things at every recorded tick.
+
+        Columns are those after tick and time; of one as long as there are things, every recorded
+        tick gets all.
+        """
+        ticks = self._ticks.values
+        count = len(columns[0])
+        time: FloatArray = ticks * self.world.clock.seconds
+        content: dict[str, NDArray[Any]] = {"tick": np.repeat(ticks, count)}
+        if "time" in names:
+            content["time"] = np.repeat(time, count)
+        for name, column in zip(names[len(content) :], columns, strict=True):
+            content[name] = np.tile(column, len(ticks)) if column.dtype == object else column
+        return _frame(content)
+
+
+def _texts(values: list[str]) -> NDArray[Any]:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def _columns(rows: GrowingArray) -> list[NDArray[Any]]:
+    """Return the last axis of rows (N, things, columns) as columns (N * things,)."""
+    values = rows.values
+    return list(values.reshape(-1, values.shape[-1]).T)
+
+
+def _frame(columns: dict[str, NDArray[Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    # Named so, texts stay what they are in every version of pandas.
+    return pd.DataFrame(
+        {
+            name: pd.Series(values, dtype=object) if values.dtype == object else values
+            for name, values in columns.items()
+        }
+    )

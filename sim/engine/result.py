@@ -93,8 +93,7 @@ class Result:
         return target
 
     def _write(self, folder: Path, figures: bool) -> None:
-        for name in TABLES:
-            write_parquet(getattr(self, name), folder / f"{name}.parquet")
+        write_parquet({folder / f"{name}.parquet": getattr(self, name) for name in TABLES})
         _write_json(self.summary, folder / "summary.json")
         if figures:
             from sim.report import save_all

@@ -84,10 +84,12 @@ def run(
     try:
         ticks = world.clock.ticks
         step = max(1, ticks // 200)
-        for tick in range(ticks):
-            model.tick(tick)
-            if progress is not None and (tick % step == 0 or tick == ticks - 1):
-                progress(tick + 1, ticks)
+        done = told = 0
+        while done < ticks:
+            done = model.advance(done)
+            if progress is not None and (done >= told + step or done == ticks):
+                told = done
+                progress(done, ticks)
     finally:
         model.release()
     check_ledger(world.ledger, "the last tick")

@@ -20,14 +20,22 @@ correlation rho = `position_correlation`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
 
-from sim.core.arrays import BoolArray, FloatArray, Int16Array, IntArray, sums
+from sim.core.arrays import (
+    BoolArray,
+    FloatArray,
+    Int16Array,
+    Int32Array,
+    IntArray,
+    add_to,
+    blocks,
+)
 from sim.core.errors import RunError
 from sim.core.streams import Streams
 from sim.engine.distributions import quantile
@@ -46,7 +54,7 @@ _BLOCK = 1 << 15  # traders per block while subsets are drawn: bounds the dense 
 class Pools:
     """One row (N) per trader and venue: the collateral a trader keeps at a venue."""
 
-    trader: IntArray
+    trader: Int32Array
     slot: Int16Array  # which of the cohort's venues
     isolated: BoolArray
     equity: FloatArray  # [numeraire]
@@ -69,7 +77,9 @@ def draw_uniforms(streams: Streams, cohort: Cohort, attribute: str) -> FloatArra
 
 def draw_amounts(streams: Streams, cohort: Cohort, attribute: str) -> FloatArray:
     """Return one draw >= 0 per trader of the distribution named by an attribute."""
-    amounts = quantile(getattr(cohort, attribute), draw_uniforms(streams, cohort, attribute))
+    amounts, distribution = draw_uniforms(streams, cohort, attribute), getattr(cohort, attribute)
+    for part in blocks(max(amounts.size, 1)):  # what has no mass is refused, drawn or not
+        amounts[part] = quantile(distribution, amounts[part])
     if amounts.size and not amounts.min() >= 0.0:
         raise RunError(
             f"cohort {cohort.cohort!r}: {attribute} drew {amounts.min()}, which is negative; "
@@ -79,74 +89,88 @@ def draw_amounts(streams: Streams, cohort: Cohort, attribute: str) -> FloatArray
 
 
 def _subset(
-    generators: Sequence[np.random.Generator], weights: FloatArray, sizes: IntArray
-) -> tuple[IntArray, IntArray]:
+    generators: Sequence[np.random.Generator], weights: FloatArray, sizes: Int16Array
+) -> Iterator[tuple[IntArray, IntArray]]:
     """Draw ``sizes[i]`` of the columns for each row, without replacement, by weight.
 
-    Returns the rows and columns chosen, ordered by row, then column.
+    Yields the rows and columns chosen, ordered by row, then column, block by block.
     """
-    rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     width = len(generators)
     rank = np.arange(width)
     for first in range(0, sizes.size, _BLOCK):
-        block = sizes[first : first + _BLOCK]
-        uniforms = np.empty((block.size, width))
+        size = sizes[first : first + _BLOCK]
+        uniforms = np.empty((size.size, width))
         for column, generator in enumerate(generators):
-            uniforms[:, column] = generator.random(block.size)
-        drawn = np.flatnonzero(block)
-        size = block[drawn][:, None]
+            uniforms[:, column] = generator.random(size.size)
+        drawn = np.flatnonzero(size)
         order = np.argsort(np.log1p(-uniforms[drawn]) / -weights, axis=1)
         chosen = np.zeros(order.shape, dtype=np.bool_)
-        np.put_along_axis(chosen, order, rank < size, axis=1)
-        row, column_index = np.nonzero(chosen)
-        rows.append(first + drawn[row])
-        columns.append(column_index)
-    return np.concatenate(rows), np.concatenate(columns)
+        np.put_along_axis(chosen, order, rank < size[drawn][:, None], axis=1)
+        row, columns = np.nonzero(chosen)
+        yield first + drawn[row], columns
 
 
-def _venue_counts(cohort: Cohort, streams: Streams) -> IntArray:
+def _venue_counts(cohort: Cohort, streams: Streams) -> Int16Array:
     """Return the number of venues of each trader, at most the number the cohort names."""
     rule = cohort.venues_per_trader
     if isinstance(rule, int):
-        wanted = np.full(cohort.count, rule, dtype=np.int64)
-    else:
-        counts = np.array(sorted(rule), dtype=np.int64)
-        edges = np.cumsum([rule[int(k)] for k in counts])
-        uniforms = draw_uniforms(streams, cohort, "venues_per_trader")
-        index = np.searchsorted(edges / edges[-1], uniforms, side="right")
-        wanted = counts[np.minimum(index, counts.size - 1)]
-    return np.minimum(wanted, len(cohort.venues))
+        return np.full(cohort.count, min(rule, len(cohort.venues)), dtype=np.int16)
+    counts = np.minimum(sorted(rule), len(cohort.venues)).astype(np.int16)
+    edges = np.cumsum([rule[k] for k in sorted(rule)])
+    uniforms = draw_uniforms(streams, cohort, "venues_per_trader")
+    index = np.searchsorted(edges / edges[-1], uniforms, side="right")
+    return counts[np.minimum(index, counts.size - 1)]
 
 
 def draw_pools(cohort: Cohort, scenario: Scenario, streams: Streams) -> Pools:
     """Draw the venues of every trader, the margin mode at each, and the split of equity."""
     names = sorted(cohort.venues, key=list(scenario.venues).index)
     shares = np.array([cohort.venues[name] for name in names], dtype=np.float64)
-    if len(names) == 1:
-        trader, slot = np.arange(cohort.count), np.zeros(cohort.count, dtype=np.int64)
-    else:
-        prefix = f"population.{cohort.cohort}.venue."
-        keys = [streams.generator(prefix + name) for name in names]
-        trader, slot = _subset(keys, shares, _venue_counts(cohort, streams))
+    trader, slot = _draw_venues(cohort, streams, names, shares)
     isolated = np.zeros(trader.size, dtype=np.bool_)
     for index, name in enumerate(names):
         rows = np.flatnonzero(slot == index)
-        isolated[rows] = _draw_isolated(cohort, scenario, streams, name)[trader[rows]]
-    total = sums(trader, shares[slot], cohort.count)
-    equity = draw_amounts(streams, cohort, "equity")[trader] * (shares[slot] / total[trader])
-    return Pools(trader, slot.astype(np.int16), isolated, equity)
+        isolated[rows] = _draw_isolated(cohort, scenario, streams, name, trader[rows])
+    equity, total = np.empty(trader.size), np.zeros(cohort.count)
+    for part in blocks(trader.size):
+        add_to(total, trader[part], shares[slot[part]])
+    amount = draw_amounts(streams, cohort, "equity")
+    for part in blocks(trader.size):
+        owner = trader[part]
+        equity[part] = amount[owner] * (shares[slot[part]] / total[owner])
+    return Pools(trader, slot, isolated, equity)
 
 
-def _draw_isolated(cohort: Cohort, scenario: Scenario, streams: Streams, venue: str) -> BoolArray:
-    """Return, per trader, whether its accounts at a venue would be isolated."""
+def _draw_venues(
+    cohort: Cohort, streams: Streams, names: Sequence[str], shares: FloatArray
+) -> tuple[Int32Array, Int16Array]:
+    """Return trader and venue slot of each pool, ordered by both."""
+    if len(names) == 1:
+        traders = np.arange(cohort.count, dtype=np.int32)
+        return traders, np.zeros(cohort.count, dtype=np.int16)
+    keys = [streams.generator(f"population.{cohort.cohort}.venue.{name}") for name in names]
+    counts = _venue_counts(cohort, streams)
+    pools, first = int(counts.sum(dtype=np.int64)), 0
+    trader, slot = np.empty(pools, dtype=np.int32), np.empty(pools, dtype=np.int16)
+    for row, column in _subset(keys, shares, counts):
+        last = first + row.size
+        trader[first:last], slot[first:last] = row, column
+        first = last
+    return trader, slot
+
+
+def _draw_isolated(
+    cohort: Cohort, scenario: Scenario, streams: Streams, venue: str, traders: Int32Array
+) -> BoolArray:
+    """Return, for some traders (N,), whether their accounts at a venue would be isolated."""
     mode = cohort.margin_mode
     if mode is None:
         margin = scenario.venues[venue].margin
         mode = "cross" if margin is None else margin.kind
     if isinstance(mode, str):
-        return np.full(cohort.count, mode == "isolated", dtype=np.bool_)
+        return np.full(traders.size, mode == "isolated", dtype=np.bool_)
     share = mode.get("isolated", 0.0) / sum(mode.values())
-    return np.asarray(draw_uniforms(streams, cohort, f"margin_mode.{venue}") < share)
+    return np.asarray((draw_uniforms(streams, cohort, f"margin_mode.{venue}") < share)[traders])
 
 
 def draw_holdings(
@@ -162,23 +186,20 @@ def draw_holdings(
     listed = np.array([folio.markets.size for folio in folios])
     held = listed if limit is None else np.minimum(listed, limit)
     start = starts(held[pools.slot])
-    market = np.empty(int(start[-1]), dtype=np.int16)
-    weight = np.empty(market.size)
+    holdings = Holdings(start, np.empty(int(start[-1]), dtype=np.int16), np.empty(int(start[-1])))
     for slot, folio in enumerate(folios):
         count = int(held[slot])
         if not count:
             continue
-        rows = np.flatnonzero(pools.slot == slot)
-        into = (start[rows][:, None] + np.arange(count)).ravel()
-        if count == folio.markets.size:
-            market[into] = np.tile(folio.markets, rows.size).astype(np.int16)
-            weight[into] = np.tile(folio.weights, rows.size)
-            continue
-        chosen = _draw_markets(cohort, scenario, streams, folio, count, pools.trader[rows])
-        picked = folio.weights[chosen]
-        market[into] = folio.markets[chosen].ravel().astype(np.int16)
-        weight[into] = (picked / picked.sum(axis=1, keepdims=True)).ravel()
-    return Holdings(start, market, weight)
+        rows, first = np.flatnonzero(pools.slot == slot), 0
+        for chosen in _draw_markets(cohort, scenario, streams, folio, count, pools.trader[rows]):
+            into = start[rows[first : first + len(chosen)]][:, None] + np.arange(count)
+            picked = folio.weights[chosen]
+            if count < folio.markets.size:
+                picked /= picked.sum(axis=1, keepdims=True)
+            holdings.market[into], holdings.weight[into] = folio.markets[chosen], picked
+            first += len(chosen)
+    return holdings
 
 
 def _draw_markets(
@@ -187,18 +208,24 @@ def _draw_markets(
     streams: Streams,
     folio: Portfolio,
     count: int,
-    traders: IntArray,
-) -> IntArray:
-    """Return which `count` entries of a portfolio each of the given traders holds."""
+    traders: Int32Array,
+) -> Iterator[IntArray]:
+    """Yield which entries (block, `count`) of a portfolio each of the given traders holds."""
+    if count == folio.markets.size:
+        everything = np.arange(count)
+        for part in blocks(traders.size):
+            yield np.broadcast_to(everything, (traders[part].size, count))
+        return
     prefix = f"population.{cohort.cohort}.market."
     keys = [streams.generator(prefix + scenario.markets[m].id) for m in folio.markets]
-    sizes = np.zeros(cohort.count, dtype=np.int64)
+    sizes = np.zeros(cohort.count, dtype=np.int16)
     sizes[traders] = count
-    return _subset(keys, folio.weights, sizes)[1].reshape(traders.size, count)
+    for _, column in _subset(keys, folio.weights, sizes):
+        yield column.reshape(-1, count)
 
 
 def _draw_sides(
-    cohort: Cohort, scenario: Scenario, streams: Streams, trader: IntArray, market: Int16Array
+    cohort: Cohort, scenario: Scenario, streams: Streams, trader: Int32Array, market: Int16Array
 ) -> BoolArray:
     """Return which positions (P,) are long, by the one-factor copula of the module."""
     rho, threshold = cohort.position_correlation, ndtri(cohort.long_share)
@@ -213,9 +240,10 @@ def _draw_sides(
         if not rows.size:
             continue
         uniforms = draw_uniforms(streams, cohort, f"side.{listed.id}")
-        owner = trader[rows]
-        latent = common[owner] + np.sqrt(1.0 - rho) * ndtri(uniforms[owner])
-        long[rows] = latent < threshold
+        for part in blocks(rows.size):
+            owner = trader[rows[part]]
+            latent = common[owner] + np.sqrt(1.0 - rho) * ndtri(uniforms[owner])
+            long[rows[part]] = latent < threshold
     return long
 
 
@@ -227,14 +255,23 @@ def draw_quantities(
     holdings: Holdings,
     listing: Listing,
 ) -> FloatArray:
-    """Return signed quantities (P,) [contracts]; zero slots for a fundamentalist cohort."""
+    """Return signed quantities (P,) [contracts]; zero slots for a fundamentalist cohort.
+
+    They take the place of the weights: `holdings.weight` is overwritten and returned.
+    """
+    quantity = holdings.weight
     if cohort.behaviour.kind == "fundamentalist":
-        return np.zeros(holdings.market.size)
-    sizes = np.diff(holdings.start)
+        quantity[:] = 0.0
+        return quantity
     leverage = draw_amounts(streams, cohort, "leverage")
-    notional = np.repeat(pools.equity * leverage[pools.trader], sizes) * holdings.weight
-    quantity = notional / listing.contract_value[holdings.market]
-    trader = np.repeat(pools.trader, sizes)
+    trader = np.repeat(pools.trader, np.diff(holdings.start))
     long = _draw_sides(cohort, scenario, streams, trader, holdings.market)
+    del trader
+    for part in blocks(pools.trader.size):
+        bounds = holdings.start[part.start : part.stop + 1]
+        mine = slice(bounds[0], bounds[-1])
+        notional = pools.equity[part] * leverage[pools.trader[part]]
+        quantity[mine] *= np.repeat(notional, np.diff(bounds))
+        quantity[mine] /= listing.contract_value[holdings.market[mine]]
     np.negative(quantity, out=quantity, where=~long)
     return quantity

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.cascade import Cascade
-from sim.core.arrays import sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +65,7 @@ def summarise(
         "conservation_error": recorder.worst_conservation,
         "wall_seconds": 0.0,
         "markets": _markets(world, recorder, events),
-        "venues": _venues(world),
+        "venues": _venues(world, recorder),
     }
 
 
@@ -92,13 +91,13 @@ def _markets(world: World, recorder: Recorder, events: pd.DataFrame) -> dict[str
     return markets
 
 
-def _venues(world: World) -> dict[str, Any]:
+def _venues(world: World, recorder: Recorder) -> dict[str, Any]:
     totals = world.totals
     clearer = world.clearer[: world.accounts]
     size = len(world.venue_names)
     accounts = np.bincount(clearer, minlength=size)
-    broken = sums(clearer, world.liquidated, size)
-    equity = sums(clearer, world.out.equity, size)
+    broken = np.bincount(clearer[world.liquidated], minlength=size)
+    equity = recorder.cells.by_clearer(recorder.cells.equity())
     return {
         name: {
             "accounts": int(accounts[v]),

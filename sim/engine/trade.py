@@ -14,7 +14,7 @@ from sim.engine.board import Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
 from sim.engine.losses import record_losses, settle_closed
 from sim.kernels.margin import MarginOutputs, account_margin
-from sim.models.behaviour import CohortView
+from sim.models.behaviour import CohortView, Orders
 
 if TYPE_CHECKING:
     from sim.agents import Trader, TraderCohort
@@ -37,14 +37,18 @@ class TradeDesk:
     def view(self, rows: tuple[int, int], slots: tuple[int, int], needs_equity: bool) -> CohortView:
         """Return what the accounts ``rows[0] : rows[1]`` see now."""
         world = self.world
-        ledger, board = world.ledger, world.board
-        part = slice(*slots)
-        owner = ledger.position_row[part].astype(np.int64) - rows[0]
+        owner = world.ledger.position_row[slice(*slots)].astype(np.int64) - rows[0]
         equity = np.zeros(rows[1] - rows[0])
         if needs_equity:
             out = MarginOutputs.empty(world.accounts)
-            account_margin(world.margin_inputs(board.last), np.arange(*rows), world.required, out)
+            inputs = world.margin_inputs(world.board.last)
+            account_margin(inputs, np.arange(*rows), world.required, out)
             equity = out.equity[rows[0] : rows[1]]
+        return self._view(slice(*slots), owner, equity)
+
+    def _view(self, part: slice | IntArray, owner: IntArray, equity: FloatArray) -> CohortView:
+        world = self.world
+        ledger, board = world.ledger, world.board
         return CohortView(
             quantity=ledger.quantity[part],
             entry_price=ledger.entry_price[part],
@@ -64,9 +68,13 @@ class TradeDesk:
         changes: list[FloatArray] = []
         causes: list[str] = []
         for cohort in cohorts:
-            view = self.view(cohort.rows, cohort.slots, cohort.behaviour.needs_equity)
-            orders = cohort.orders(view)
-            slots.append(orders.slots + cohort.slots[0])
+            if cohort.behaviour.rests:
+                places, orders = self._orders_at_a_stop(cohort)
+            else:
+                view = self.view(cohort.rows, cohort.slots, cohort.behaviour.needs_equity)
+                orders = cohort.orders(view)
+                places = orders.slots + cohort.slots[0]
+            slots.append(places)
             changes.append(orders.change)
             causes.append(cohort.cause)
         for trader, view_, account in self.handwritten:
@@ -81,12 +89,25 @@ class TradeDesk:
             return np.empty(0, dtype=np.int64)
         return self._execute(slots, changes, causes)
 
+    def _orders_at_a_stop(self, cohort: TraderCohort) -> tuple[IntArray, Orders]:
+        """Return slots and orders of a cohort of which only accounts near a stop need be asked."""
+        world = self.world
+        assert world.watch is not None
+        rows = world.watch.at_a_stop(*cohort.rows)
+        if not len(rows):
+            return rows, Orders.none()
+        slots, owner = world.ledger.slots(rows)
+        orders = cohort.orders(self._view(slots, owner, np.zeros(len(rows))))
+        return slots[orders.slots], orders
+
     def _execute(
         self, slots: list[IntArray], changes: list[FloatArray], causes: list[str]
     ) -> IntArray:
         world = self.world
         ledger, board = world.ledger, world.board
         slot, change = np.concatenate(slots), np.concatenate(changes)
+        if not len(slot):
+            return np.empty(0, dtype=np.int64)
         cause = np.repeat(np.arange(len(slots)), [len(s) for s in slots])
         market = ledger.market[slot].astype(np.int64)
         row = ledger.position_row[slot].astype(np.int64)

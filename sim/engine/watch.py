@@ -1,35 +1,57 @@
 """Which accounts a margin check has to look at.
 
-``full`` looks at every account that holds positions. ``due`` looks only at those that could
-have crossed a level since they were last looked at, and finds exactly the same ones: each
-account keeps the distance from a reference price (the anchor) before which nothing can happen
-to it. Distances are measured by ``d(p, p') = max_j |p_j - p'_j| / u_j`` over marks and collateral
-values. An account looked at when prices stand at p, with radius r there (`sim.kernels.radius`),
-is safe while ``d(p', p) < r``, hence by the triangle inequality while
-
-    d(p', anchor) < r - d(p, anchor).
-
-Whatever changes an account (a fill, a transfer) makes it due at once. A required ratio is only
-raised on accounts that are looked at every time anyway, because they are at or below a level.
-When the work done since the last new anchor would have paid for one, the anchor moves to the
-present prices and everybody is looked at once.
+``full`` looks at every account that holds positions. ``due`` looks only at those that could have
+crossed a level since they were last looked at, and finds exactly the same ones: how, is in
+`sim.kernels.levels` and `sim.kernels.radius`. Whatever changes an account (a fill, a transfer)
+makes it due. A required ratio is only raised on accounts that are looked at every time anyway,
+because they are at or below a level.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
-from sim.kernels.radius import REACH, account_radius
+from sim.core.arrays import FloatArray, IntArray, union
+from sim.kernels.levels import empty_levels, hot_accounts, look, must_start_afresh, start_afresh
+from sim.kernels.radius import RadiusInputs, account_radius
+from sim.kernels.sweep import doubt, holds, nothing_packed, pack, sweep
 
 if TYPE_CHECKING:
     from sim.engine.world import World
 
 SECONDS_PER_YEAR = 365.0 * 86_400.0
+
 QUIET_UNIT = 1e-4
-"""Relative unit of distance for an asset without volatility; it only sets a scale."""
+"""Relative unit of distance for what has no volatility of its own; it only sets a scale."""
+
+FADE, CROWDED, FORGOTTEN = 0.9, 2.5, 0.5
+"""The shares of accounts looked at are added up with weights that fade from tick to tick. At the
+second value looking at everybody costs less: after three ticks on which all were due, or with a
+quarter of them due on every tick. Below the third the crowd has gone."""
+
+SHORTEST_SWEEP, LONGEST_SWEEP = 128, 1024
+"""Looks at everybody before it is tried again whether few are due."""
+
+CLUTTER = 1 / 32
+"""Share of packed accounts that have changed from which packing anew costs less."""
+
+
+class Watch(Protocol):
+    """What the phases ask of a watch."""
+
+    looked_at: IntArray
+    """(1,) How many accounts were revalued so far."""
+
+    def scan(self) -> tuple[IntArray, IntArray]:
+        """Revalue; return the rows that were revalued and those of them that are broken."""
+
+    def suspects(self) -> IntArray:
+        """Return the accounts whose equity may have come or gone since this was last asked."""
+
+    def at_a_stop(self, first: int, last: int) -> IntArray:
+        """Return the accounts ``first .. last - 1`` of which a position may be at its stop."""
 
 
 class FullWatch:
@@ -37,70 +59,205 @@ class FullWatch:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.looked_at = np.zeros(1, dtype=np.int64)
 
-    def scan(self, holding: IntArray) -> tuple[IntArray, IntArray]:
+    def scan(self) -> tuple[IntArray, IntArray]:
         """Revalue; return the rows that were revalued and those of them that are broken."""
-        return holding, self.world.revalue(holding)
+        self.world.ledger.take_changed()
+        rows = np.flatnonzero(self.world.out.notional > 0.0)
+        self.looked_at += len(rows)
+        return rows, self.world.revalue(rows)
+
+    def suspects(self) -> IntArray:
+        """Return all accounts."""
+        return np.arange(self.world.accounts)
+
+    def at_a_stop(self, first: int, last: int) -> IntArray:
+        """Return the accounts ``first .. last - 1``."""
+        return np.arange(first, last)
 
 
 class DueWatch:
     """Looks at the accounts that could have crossed a level.
+
+    Where so many are due that keeping them in lists costs more than it saves, it looks at
+    everybody for a while, and then tries again.
 
     Parameters
     ----------
     world : World
     call_level : (A,) float64 or empty
         Margin ratio at which an account is called; empty where nobody makes calls.
+
+    Attributes
+    ----------
+    levels : Levels
+    units : RadiusInputs
+    reached : bool
+        Whether the last look found an account that holds positions at a level or at a stop.
+    sweeps : int
+        Looks at everybody that are still to come.
+    packed : Packed
+        The accounts as sweeps read them; empty while there are none.
     """
 
     def __init__(self, world: World, call_level: FloatArray) -> None:
         self.world = world
-        self.call_level = call_level
-        self.threshold = np.full(world.accounts, -np.inf)
+        self.looked_at = np.zeros(1, dtype=np.int64)
+        self.reached = True
+        self.sweeps = 0
+        self._next_sweep = SHORTEST_SWEEP
+        self.packed = nothing_packed(world.margin_inputs())
+        self._crowd = CROWDED - 1.1  # everybody is due at tick 0; if also at tick 1, sweep
+        self._doubts = 0
+        self._doubtful: IntArray = np.empty(0, dtype=np.int64)
+        self._touched: list[IntArray] = []
+        self._call_level = call_level
+        stops = np.array([_stop_of(world, k) for k in range(len(world.rosters))])
+        self._stop = stops if np.isfinite(stops).any() else np.empty(0)
         assets = list(world.scenario.assets.values())
         step = np.sqrt(world.clock.seconds / SECONDS_PER_YEAR)
-        unit = np.array([asset.volatility * step or QUIET_UNIT for asset in assets])
-        self.market_scale = unit[world.board.base]
-        self.column_scale = unit[world.columns]
-        self._anchor(np.arange(world.accounts))
+        volatility = np.array([asset.volatility * step for asset in assets])
+        self._scale = np.where(volatility > 0.0, volatility, QUIET_UNIT)
+        self._moving = volatility > 0.0
+        now = self.values()
+        self.levels = empty_levels(world.accounts, self._unit(now), now)
+        self.units = self._radius_inputs()
 
-    def _anchor(self, holding: IntArray) -> None:
-        """Measure distances from the present prices; everybody with positions is due once."""
+    def values(self) -> FloatArray:
+        """Return the values (M + N,) [numeraire] of the markets, at their marks, and the assets."""
         world = self.world
-        self.marks = world.board.mark.copy()
-        self.values = world.asset_price[world.columns].copy()
-        self.quote_price = world.quote_price.copy()
-        self.market_unit = self.marks * self.market_scale
-        self.column_unit = self.values * self.column_scale
-        self.threshold[:] = np.inf
-        self.threshold[holding] = -np.inf
-        self.work = -len(holding)
+        return np.concatenate([world.board.mark * world.quote_price, world.asset_price])
 
-    def _distance(self) -> float:
-        world = self.world
-        marks = np.abs(world.board.mark - self.marks) / self.market_unit
-        values = np.abs(world.asset_price[world.columns] - self.values) / self.column_unit
-        return float(max(marks.max(), values.max()))
+    def _unit(self, now: FloatArray) -> FloatArray:
+        scale = np.concatenate([self._scale[self.world.board.base], self._moving * self._scale])
+        return np.asarray(now * scale)
 
-    def scan(self, holding: IntArray) -> tuple[IntArray, IntArray]:
+    def _radius_inputs(self) -> RadiusInputs:
+        world, markets = self.world, len(self.world.board.ids)
+        asset_unit = self.levels.unit[markets:]
+        return RadiusInputs(
+            market_unit=self.levels.unit[:markets].copy(),
+            quote_unit=asset_unit[world.board.quote],
+            column_unit=asset_unit[world.columns],
+            call_level=self._call_level,
+            cohort=world.cohort,
+            stop=self._stop,
+        )
+
+    def _start_afresh(self, now: FloatArray) -> None:
+        """Take new units; every account is due once."""
+        markets = len(self.world.board.ids)
+        self._moving |= now[markets:] != self.levels.base[markets:]
+        start_afresh(self.levels, self._unit(now), now)
+        self.units = self._radius_inputs()
+
+    def take_changed(self) -> IntArray:
+        """Return the accounts that changed since the last look, ascending."""
+        rows = self.world.ledger.take_changed()
+        rows = rows[: np.searchsorted(rows, self.world.accounts)]
+        if len(rows):
+            self._touched.append(rows)
+        return rows
+
+    def scan(self) -> tuple[IntArray, IntArray]:
         """Revalue the due accounts; return them and those of them that are broken."""
         world = self.world
-        if (world.quote_price != self.quote_price).any() or 2 * self.work > len(holding):
-            self._anchor(holding)
-        changed = np.flatnonzero(world.ledger.changed[: world.accounts])
-        self.threshold[changed] = -np.inf
-        world.ledger.changed[changed] = False
-        distance = self._distance()
-        rows = np.flatnonzero(self.threshold <= distance)
-        broken = world.revalue(rows)
-        self.work += len(rows)
-        level = world.required[rows]
-        if len(self.call_level):
-            level = np.maximum(level, self.call_level[rows])
-        radius = account_radius(
-            world.margin_inputs(), self.market_unit, self.column_unit, rows, level, world.out
+        changed = self.take_changed()
+        if self.sweeps:
+            rows, broken = self._sweep(changed)
+            self.passed(len(rows), 1)
+            return rows, broken
+        now = self.values()
+        if must_start_afresh(self.levels, now):
+            self._start_afresh(now)
+        inputs = world.margin_inputs()
+        rows, broken, self.reached = look(
+            self.levels, now, changed, inputs, self.units, world.required, world.out
         )
-        # Beyond REACH times its price a position might meet a steeper tier than was looked at.
-        cap = float(((REACH - 1.0) * world.board.mark / self.market_unit).min())
-        self.threshold[rows] = np.minimum(radius, cap) - distance
+        self.passed(len(rows), 1)
         return rows, broken
+
+    def passed(self, looked_at: int, ticks: int) -> None:
+        """Note that so many accounts were looked at in so many ticks; go on as that advises."""
+        world = self.world
+        self.looked_at += looked_at
+        if self.sweeps:
+            self.sweeps = max(self.sweeps - ticks, 0)
+            if not self.sweeps:
+                self.packed = nothing_packed(world.margin_inputs())
+                self._start_afresh(self.values())
+                self._crowd = CROWDED - 1.0  # two crowded ticks more, and it goes on
+            return
+        fade = FADE**ticks
+        share = looked_at / max(world.accounts, 1) / ticks
+        self._crowd = self._crowd * fade + share * (1.0 - fade) / (1.0 - FADE)
+        if self._crowd >= CROWDED:
+            self._crowd, self.sweeps = 0.0, self._next_sweep
+            self._doubtful = hot_accounts(self.levels)  # until the first sweep
+            self._next_sweep = min(2 * self._next_sweep, LONGEST_SWEEP)
+        elif self._crowd < FORGOTTEN:
+            self._next_sweep = SHORTEST_SWEEP
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many were due of late that the next tick may call for a sweep."""
+        return self._crowd >= 1.0
+
+    def _sweep(self, changed: IntArray) -> tuple[IntArray, IntArray]:
+        """Look at everybody who holds positions, at most of them only as far as it takes.
+
+        While collateral or quote assets move, nobody can be packed and all are looked at in full.
+        """
+        world = self.world
+        moved = world.asset_price != self.levels.base[len(world.board.ids) :]
+        if moved[world.board.quote].any() or moved[world.columns].any():
+            self.packed = nothing_packed(world.margin_inputs())
+            self._doubtful = np.flatnonzero(world.out.notional > 0.0)
+            return self._doubtful, world.revalue(self._doubtful)
+        inputs = world.margin_inputs()
+        if not self.ready_to_sweep(changed):
+            self.packed = pack(inputs, self.units, world.required, world.out)
+            self._doubts = 0
+        rows, broken = sweep(self.packed, inputs, world.required, world.out)
+        radius = account_radius(inputs, self.units, rows, world.required, world.out)
+        self.reached = bool((~(radius > 0.0) & (world.out.notional[rows] > 0.0)).any())
+        self._doubt(broken)
+        self._doubtful = rows
+        return rows, broken
+
+    def ready_to_sweep(self, changed: IntArray) -> bool:
+        """Have these accounts looked at in full from now on; return whether the packing is good."""
+        world, packed = self.world, self.packed
+        world.revalue(changed)
+        if not len(packed.row) or not holds(packed, world.margin_inputs()):
+            return False
+        self._doubt(changed)
+        unknown = changed[packed.place[changed] < 0]
+        if world.out.notional[unknown].any() or self._doubts > CLUTTER * len(packed.row):
+            self.packed = nothing_packed(world.margin_inputs())
+        return len(self.packed.row) > 0
+
+    def _doubt(self, rows: IntArray) -> None:
+        doubt(self.packed, rows)
+        self._doubts += len(rows)
+
+    def suspects(self) -> IntArray:
+        """Return the accounts whose equity may have come or gone since this was last asked."""
+        touched, self._touched = self._touched, []
+        close = self._doubtful if self.sweeps else hot_accounts(self.levels)
+        return union(close, *touched)
+
+    def at_a_stop(self, first: int, last: int) -> IntArray:
+        """Return the accounts ``first .. last - 1`` of which a position may be at its stop."""
+        if self.sweeps:
+            return np.arange(first, last)
+        rows = np.sort(hot_accounts(self.levels))
+        return rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
+
+
+def _stop_of(world: World, draft: int) -> float:
+    """Return the adverse move at which the traders of a draft close positions, or infinity."""
+    traders = world.scenario.traders
+    behaviour: Any = traders[draft].behaviour if draft < len(traders) else None
+    return float(behaviour.trigger) if getattr(behaviour, "kind", "") == "stop_loss" else np.inf

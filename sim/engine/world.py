@@ -16,8 +16,9 @@ from sim.models.margin import MarginTables
 
 if TYPE_CHECKING:
     from sim.engine.board import MarketBoard
-    from sim.engine.draft import AccountsDraft
     from sim.engine.events import EventLog
+    from sim.engine.roster import Roster
+    from sim.engine.watch import Watch
     from sim.models.shock import Exogenous
     from sim.schema import Liquidation, Scenario
 
@@ -77,8 +78,10 @@ class World:
     clearer, cohort : (A,) int16
         Venue that margins the account; number of its cohort or book.
     trader : (A,) int32
-        Owner, numbered over all drafts.
-    wallet_row : (N,) int64
+        Owner, numbered over all rosters.
+    trader_rows : (N + 1,) int32
+        First account of each trader.
+    wallet_row : (N,) int32
         Ledger row of each trader's outside wallet, or -1.
     columns : (K,) int64
         Asset of each balance column.
@@ -103,6 +106,10 @@ class World:
         Balance column in which a clearer charges and compensates.
     checked : bool
         Whether invariants are checked after every phase and generation.
+    keep : (V, K) float64 [1]
+        What a clearer's haircut leaves of each balance asset.
+    watch : Watch, optional
+        Knows which accounts could have crossed a level; None before the run begins.
     """
 
     scenario: Scenario
@@ -112,13 +119,13 @@ class World:
     board: MarketBoard
     tables: MarginTables
     exogenous: Exogenous
-    drafts: list[AccountsDraft]
-    draft_offset: IntArray
+    rosters: list[Roster]
+    roster_offset: IntArray
     clearer: Int16Array
     cohort: Int16Array
     trader: Int32Array
-    trader_rows: IntArray
-    wallet_row: IntArray
+    trader_rows: Int32Array
+    wallet_row: Int32Array
     columns: IntArray
     asset_price: FloatArray
     free_price: FloatArray
@@ -140,8 +147,30 @@ class World:
     transit: list[TopUpInTransit] = field(default_factory=list)
     in_flight: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     deficits: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    market_slots: dict[tuple[int, int], IntArray | Int32Array] = field(default_factory=dict)
     tick: int = 0
     checked: bool = False
+    watch: Watch | None = None
+
+    def __post_init__(self) -> None:
+        self.keep = 1.0 - self.haircut
+        price = self.asset_price[self.columns]
+        self._inputs = MarginInputs(
+            self.ledger.position_start,
+            self.ledger.market,
+            self.ledger.quantity,
+            self.ledger.entry_price,
+            self.clearer,
+            self.ledger.balance,
+            price * self.keep,
+            price,
+            self.board.mark,
+            self.board.multiplier,
+            self.quote_price,
+            self.tables.floor,
+            self.tables.rate,
+            self.tables.deduction,
+        )
 
     @property
     def accounts(self) -> int:
@@ -159,24 +188,15 @@ class World:
         return np.asarray(self.asset_price[self.board.quote])
 
     def margin_inputs(self, prices: FloatArray | None = None) -> MarginInputs:
-        """Return the kernel's view of the world, at the marks or at other `prices` (M,)."""
-        price = self.asset_price[self.columns]
-        return MarginInputs(
-            self.ledger.position_start,
-            self.ledger.market,
-            self.ledger.quantity,
-            self.ledger.entry_price,
-            self.clearer,
-            self.ledger.balance,
-            price * (1.0 - self.haircut),
-            price,
-            self.board.mark if prices is None else prices,
-            self.board.multiplier,
-            self.quote_price,
-            self.tables.floor,
-            self.tables.rate,
-            self.tables.deduction,
-        )
+        """Return the kernel's view of the world, at the marks or at other `prices` (M,).
+
+        Its arrays belong to the world and follow it; they are good until prices change.
+        """
+        inputs = self._inputs
+        inputs.asset_price[:] = self.asset_price[self.columns]
+        np.multiply(inputs.asset_price, self.keep, out=inputs.weight_positive)
+        inputs.quote_price[:] = self.quote_price
+        return inputs if prices is None else inputs._replace(mark_price=prices)
 
     def revalue(self, rows: IntArray) -> IntArray:
         """Bring equity, maintenance margin and notional of accounts up to date.
@@ -185,36 +205,22 @@ class World:
         """
         return account_margin(self.margin_inputs(), rows, self.required, self.out)
 
-    def refresh_asset_prices(self) -> None:
-        """Value assets by the last prices of their markets that are up, else exogenously.
+    def suspects(self) -> IntArray:
+        """Return the accounts that may have lost or regained their equity since last asked.
 
-        An asset is worth its initial price times the mean growth, since the start, of its
-        markets' values. It is valued after the assets that its markets are quoted in. Spot
-        markets count where an asset has any, perpetuals and futures otherwise.
+        Everybody else's equity is above rounding if it was then, and unchanged if it was not.
         """
-        board, markets = self.board, self.scenario.markets
-        prices = self.free_price.copy()
-        up = board.up[board.venue]
-        for asset in board.quotes_first:
-            mine = np.flatnonzero(board.base == asset)
-            spot = [m for m in mine if markets[m].kind == "spot"]
-            group = np.array(spot if spot else mine)
-            usable = group[up[group]]
-            chosen = usable if len(usable) else group
-            growth = board.last[chosen] * prices[board.quote[chosen]] / board.opening_value[chosen]
-            prices[asset] = float(board.opening_price[asset] * growth.mean())
-        self.asset_price = prices
+        return np.arange(self.accounts) if self.watch is None else self.watch.suspects()
 
     def account_id(self, row: int) -> str:
         """Return the id of an account row."""
         k = int(self.cohort[row])
-        return self.drafts[k].account_id(row - int(self.draft_offset[k]))
+        return self.rosters[k].account_id(row - int(self.roster_offset[k]))
 
     def trader_id(self, row: int) -> str:
         """Return the id of the trader who owns an account row."""
         k = int(self.cohort[row])
-        draft = self.drafts[k]
-        return draft.trader_id(int(draft.trader[row - int(self.draft_offset[k])]))
+        return self.rosters[k].owner_id(row - int(self.roster_offset[k]))
 
     def fund_value(self, venue: int) -> float:
         """Return what a clearer's insurance fund holds [numeraire]."""

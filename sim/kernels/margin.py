@@ -14,19 +14,12 @@ column, then positions by slot), so their results agree to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.core.arrays import FloatArray, Int16Array, IntArray
-
-try:
-    from numba import njit
-
-    HAS_NUMBA = True
-except ImportError:  # pragma: no cover - the reference path, exercised by its own tests
-    HAS_NUMBA = False
+from sim.kernels.compiling import HAS_NUMBA, compiled
 
 
 class MarginInputs(NamedTuple):
@@ -116,73 +109,50 @@ def account_margin_numpy(
     return breached
 
 
-def _account_margin_loop(
-    position_start: IntArray,
-    market: Int16Array,
-    quantity: FloatArray,
-    entry_price: FloatArray,
-    clearer: Int16Array,
-    balance: FloatArray,
-    weight_positive: FloatArray,
-    asset_price: FloatArray,
-    mark_price: FloatArray,
-    multiplier: FloatArray,
-    quote_price: FloatArray,
-    tier_floor: FloatArray,
-    tier_rate: FloatArray,
-    tier_deduction: FloatArray,
+@compiled
+def margin_loop(
+    inputs: MarginInputs,
     rows: IntArray,
     required: FloatArray,
-    equity_out: FloatArray,
-    maintenance_out: FloatArray,
-    notional_out: FloatArray,
+    out: MarginOutputs,
     breached: IntArray,
 ) -> int:
+    """Fill `out` at `rows`, put the breached ones into `breached` and return their number."""
     count = 0
-    tiers = tier_floor.shape[2]
-    assets = balance.shape[1]
+    tiers = inputs.tier_floor.shape[2]
+    assets = inputs.balance.shape[1]
     for i in range(rows.shape[0]):
         row = rows[i]
-        v = clearer[row]
+        v = inputs.clearer[row]
         equity = 0.0
         for k in range(assets):
-            held = balance[row, k]
-            weight = weight_positive[v, k] if held > 0 else asset_price[k]
+            held = inputs.balance[row, k]
+            weight = inputs.weight_positive[v, k] if held > 0 else inputs.asset_price[k]
             equity += weight * held
         maintenance = 0.0
         notional = 0.0
-        for j in range(position_start[row], position_start[row + 1]):
-            m = market[j]
-            size = quantity[j] * multiplier[m]
+        for j in range(inputs.position_start[row], inputs.position_start[row + 1]):
+            m = inputs.market[j]
+            size = inputs.quantity[j] * inputs.multiplier[m]
             if size == 0.0:
                 continue
-            price = mark_price[m]
-            worth = quote_price[m]
+            price = inputs.mark_price[m]
+            worth = inputs.quote_price[m]
             nominal = abs(size) * price
             t = 0
-            while t + 1 < tiers and tier_floor[v, m, t + 1] <= nominal:
+            while t + 1 < tiers and inputs.tier_floor[v, m, t + 1] <= nominal:
                 t += 1
-            needed = nominal * tier_rate[v, m, t] - tier_deduction[v, m, t]
-            equity += size * (price - entry_price[j]) * worth
+            needed = nominal * inputs.tier_rate[v, m, t] - inputs.tier_deduction[v, m, t]
+            equity += size * (price - inputs.entry_price[j]) * worth
             maintenance += needed * worth
             notional += nominal * worth
-        equity_out[row] = equity
-        maintenance_out[row] = maintenance
-        notional_out[row] = notional
+        out.equity[row] = equity
+        out.maintenance[row] = maintenance
+        out.notional[row] = notional
         if notional > 0.0 and equity < required[row] * maintenance:
             breached[count] = row
             count += 1
     return count
-
-
-_compiled: Callable[..., int] | None = (
-    njit(cache=True, nogil=True)(_account_margin_loop) if HAS_NUMBA else None
-)
-
-
-def backend() -> str:
-    """Return the name of the kernel in use, ``numba`` or ``numpy``."""
-    return "numba" if _compiled is not None else "numpy"
 
 
 def account_margin(
@@ -209,8 +179,8 @@ def account_margin(
     -----
     Formula in the module's docstring. Uses the compiled twin where numba is installed.
     """
-    if _compiled is None:
+    if not HAS_NUMBA:
         return account_margin_numpy(inputs, rows, required, out)
     breached = np.empty(len(rows), dtype=np.int64)
-    count = _compiled(*inputs, rows, required, *out, breached)
+    count = margin_loop(inputs, rows, required, out, breached)
     return breached[:count].copy()

@@ -1,7 +1,7 @@
 """Balances and positions of everybody, and the two ways in which they change.
 
-`transfer` is the only way money moves. `trade` changes positions: it books both sides of
-every fill and moves the realised profit through the market's clearing row by `transfer`.
+`transfer` is the way money moves. `fill` changes positions and moves the profit that they realise
+through the market's clearing row; `trade` books both sides of every fill.
 
 A position of q contracts entered at average price e has cost ``c q e`` (multiplier c). A fill
 of d contracts at price f that reduces it realises ``r = sign(q) min(|d|, |q|) c (f - e)``.
@@ -14,14 +14,22 @@ so money is conserved although profit is only paid when it is realised.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray, sums
+from sim.core.arrays import FloatArray, Int16Array, Int32Array, IntArray, add_to, blocks, sums
 from sim.core.errors import ConservationError
+from sim.kernels.credits import CellSums, credit, credit_one
+from sim.kernels.fills import LedgerArrays, fill
+from sim.kernels.slots import slots_of
+from sim.ledger.changed import ChangedRows
 from sim.ledger.rows import RowPlan
+from sim.ledger.totals import Totals
 
 
 @dataclass
@@ -52,8 +60,8 @@ class Ledger:
         Gross amount moved by reason and asset column, for audits.
     volume, turnover : (M,) float64 [contracts], [quote]
         Everything ever opened or traded, the scale against which rounding is judged.
-    changed : (R,) bool
-        Rows whose money or positions changed since somebody cleared the flag.
+    totals : Totals or None
+        Sums over groups of accounts, kept up to date from `track` on.
     """
 
     plan: RowPlan
@@ -69,16 +77,40 @@ class Ledger:
     reasons: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
     volume: FloatArray = field(init=False)
     turnover: FloatArray = field(init=False)
-    quote_columns: IntArray = field(init=False)
-    changed: BoolArray = field(init=False)
+    totals: Totals | None = field(default=None, init=False)
+    _changed: ChangedRows = field(init=False, repr=False)
+    _sums: CellSums = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        cost = np.abs(self.quantity * self.entry_price * self.multiplier[self.market])
         markets = len(self.multiplier)
-        self.volume = sums(self.market, np.abs(self.quantity), markets)
-        self.turnover = sums(self.market, cost, markets)
-        self.quote_columns = np.unique(self.quote_column)
-        self.changed = np.ones(self.plan.total, dtype=bool)
+        self.volume, self.turnover = np.zeros(markets), np.zeros(markets)
+        for part in blocks(len(self.quantity)):
+            market, size = self.market[part], np.abs(self.quantity[part])
+            add_to(self.volume, market, size)
+            add_to(self.turnover, market, size * np.abs(self.entry_price[part]))
+        self.turnover *= self.multiplier
+        self._changed = ChangedRows(self.plan.total)
+        self._sums = CellSums.zero(np.empty(0, dtype=np.int32), 0, 0, 0)
+
+    def track(self, cell: NDArray[Any], cells: int) -> None:
+        """Keep the sums over groups of accounts, `totals`, from now on.
+
+        Parameters
+        ----------
+        cell : (R,) integer
+            Group of each row, in ``0 .. cells - 1``; -1 for a row that is no account.
+        cells : int
+            Number of groups.
+        """
+        self.totals = Totals(self, cell, cells)
+        self._sums = self.totals.sums
+
+    def take_changed(self) -> IntArray:
+        """Return the rows (N,) int64 whose money or positions changed since the last call.
+
+        Ascending, each once. All rows count as changed at the start.
+        """
+        return self._changed.take()
 
     def transfer(
         self,
@@ -93,10 +125,11 @@ class Ledger:
         Parameters
         ----------
         source, destination : int or (N,) int64
-            Ledger rows; a single row stands for all.
+            Ledger rows; a single row stands for all, a row may occur several times.
         column : int
             Balance column of the asset.
         amount : float or (N,) float64 [asset units], >= 0
+            A single amount moves between each pair of rows.
         reason : str
             Why; gross amounts are kept by reason.
 
@@ -105,23 +138,37 @@ class Ledger:
         ConservationError
             An amount is negative or not finite.
         """
+        many = next((r for r in (source, destination) if isinstance(r, np.ndarray)), None)
         amounts = np.asarray(amount, dtype=np.float64)
+        if many is not None and amounts.ndim == 0:
+            amounts = np.full(len(many), amounts)
         if amounts.size == 0:
             return
-        if not (np.isfinite(amounts).all() and (amounts >= 0.0).all()):
+        # Not a number is neither.
+        if not (amounts.min() >= 0.0 and amounts.max() < math.inf):
             raise ConservationError(f"transfer for {reason!r}: amounts must be finite and >= 0")
-        held = self.balance[:, column]
-        self.changed[source] = True
-        self.changed[destination] = True
-        if isinstance(source, (int, np.integer)):
-            held[source] -= amounts.sum()
+        total = float(amounts.sum())
+        self._credit(source, column, -1.0, amounts, total)
+        self._credit(destination, column, 1.0, amounts, total)
+        self.reasons[reason, column] += total
+
+    def _credit(
+        self,
+        rows: IntArray | int,
+        column: int,
+        sign: float,
+        amounts: FloatArray,
+        total: float,
+    ) -> None:
+        """Add signed amounts to the balances of rows, or their sum to that of a single one."""
+        if isinstance(rows, np.ndarray):
+            rows = np.ascontiguousarray(rows, dtype=np.int64)
+            signed = np.ascontiguousarray(amounts if sign > 0.0 else -amounts)
+            self._changed.note(rows)
+            credit(self.balance, self._sums, rows, column, signed)
         else:
-            np.subtract.at(held, source, amounts)
-        if isinstance(destination, (int, np.integer)):
-            held[destination] += amounts.sum()
-        else:
-            np.add.at(held, destination, amounts)
-        self.reasons[reason, column] += float(amounts.sum())
+            self._changed.note_one(int(rows))
+            credit_one(self.balance, self._sums, int(rows), column, sign * total)
 
     def fill(
         self, positions: IntArray, change: FloatArray, price: FloatArray, reason: str
@@ -144,39 +191,37 @@ class Ledger:
         (N,) float64 [quote]
             Realised profit of each fill.
 
+        Raises
+        ------
+        ConservationError
+            A realised profit is not finite.
+
         Notes
         -----
-        The caller books the other side; `trade` does both.
+        The caller books the other side; `trade` does both. Formulas in `sim.kernels.fills`.
         """
-        held, entry = self.quantity[positions], self.entry_price[positions]
-        market = self.market[positions]
-        multiplier = self.multiplier[market]
-        opposite = held * change < 0.0
-        closed = np.where(opposite, np.minimum(np.abs(change), np.abs(held)), 0.0)
-        realised = np.sign(held) * closed * (price - entry) * multiplier
-        after = held + change
-        flipped = opposite & (np.abs(change) > np.abs(held))
-        added = ~opposite & (after != 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            average = (held * entry + change * price) / after
-        new_entry = np.where(flipped, price, np.where(added, average, entry))
-        new_entry[after == 0.0] = 0.0
-        self.quantity[positions] = after
-        self.entry_price[positions] = new_entry
-        markets = len(self.multiplier)
-        self.changed[self.position_row[positions]] = True
-        self.volume += sums(market, np.abs(change), markets)
-        self.turnover += sums(market, np.abs(change) * price * multiplier, markets)
-        rows = self.position_row[positions].astype(np.int64)
-        clearing = self.plan.first_clearing + market.astype(np.int64)
-        columns = self.quote_column[market]
-        for column in np.unique(columns):
-            gain, loss = realised > 0.0, realised < 0.0
-            if len(self.quote_columns) > 1:
-                gain, loss = gain & (columns == column), loss & (columns == column)
-            paid = int(column)
-            self.transfer(clearing[gain], rows[gain], paid, realised[gain], reason)
-            self.transfer(rows[loss], clearing[loss], paid, -realised[loss], reason)
+        arrays = LedgerArrays(
+            self.balance,
+            self.quantity,
+            self.entry_price,
+            self.volume,
+            self.turnover,
+            self.market,
+            self.position_row,
+            self.multiplier,
+            self.quote_column,
+        )
+        self._changed.note(self.position_row[positions].astype(np.int64))
+        realised, moved = np.empty(len(positions)), np.zeros(self.balance.shape[1])
+        change, price = (np.ascontiguousarray(x, dtype=np.float64) for x in (change, price))
+        first = self.plan.first_clearing
+        if not fill(arrays, self._sums, first, positions, change, price, realised, moved):
+            raise ConservationError(f"fill for {reason!r}: a realised profit is not finite")
+        for column, amount in enumerate(moved.tolist()):
+            if amount:
+                self.reasons[reason, column] += amount
+        if moved.any():
+            self._changed.note(first + self.market[positions[realised != 0.0]].astype(np.int64))
         return realised
 
     def trade(
@@ -192,13 +237,10 @@ class Ledger:
         paid = np.zeros(len(self.multiplier))
         paid[market] = price
         traded = np.flatnonzero(net)
-        self.fill(self.outside_position[traded], -net[traded], paid[traded], reason)
+        if len(traded):
+            self.fill(self.outside_position[traded], -net[traded], paid[traded], reason)
         return realised
 
     def slots(self, rows: IntArray) -> tuple[IntArray, IntArray]:
         """Return the position slots of `rows` and, for each slot, the index into `rows`."""
-        start, stop = self.position_start[rows], self.position_start[rows + 1]
-        counts = stop - start
-        owner = np.repeat(np.arange(len(rows)), counts)
-        offset = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        return np.repeat(start, counts) + offset, owner
+        return slots_of(self.position_start, rows)

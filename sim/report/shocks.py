@@ -14,6 +14,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 from sim.report.style import TINY
@@ -213,8 +214,17 @@ def place_labels(spots: Sequence[tuple[float, str]], width: float) -> list[Label
     return placed
 
 
-@lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
     """Return the width of a text in the house font [pt]."""
-    font = FontProperties(family="DejaVu Sans", size=size)
-    return float(TextPath((0, 0), text, prop=font).get_extents().width) if text.strip() else 0.0
+    return size * _unit_width(text)
+
+
+@lru_cache(maxsize=4096)
+def _unit_width(text: str) -> float:
+    """Return the width of a text at the size of one point [pt]."""
+    if not text.strip():
+        return 0.0
+    path = TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", size=1.0))
+    # The outlines of the font have points where they are outermost.
+    across = path.vertices[path.codes != Path.CLOSEPOLY, 0]
+    return float(across.max() - across.min())

@@ -55,10 +55,11 @@ def quoted(text: str) -> str:
 
 
 def read_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, file: str) -> None:
-    """Create the DuckDB table `table` from a CSV or Parquet file.
+    """Create the DuckDB view `table` of a CSV or Parquet file.
 
-    Number columns get a twin ``<column>_text`` with the text as written; the number is NULL
-    where the text is none. Rows keep their order in `rowid`.
+    Its columns are those of the file as text, ``row``, which counts the rows from 0, and for each
+    number a twin ``<column>_value``, which is NULL where the text is no number. A Parquet file
+    stays where it is and each query reads the columns that it needs; a CSV file is read once.
 
     Raises
     ------
@@ -84,26 +85,23 @@ def read_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, fi
                 f"a table with columns {', '.join(COLUMNS[table])}",
             )
         )
-    if ending == ".csv":
-        _read_csv(connection, table, path, file)
-    else:
-        _read_parquet(connection, table, path, file)
-
-
-def _select(table: str) -> str:
-    """Return the list of selected columns: numbers cast, with their text beside them."""
-    parts = []
+    source, row = (
+        _csv_source(connection, table, path, file)
+        if ending == ".csv"
+        else _parquet_source(connection, table, path, file)
+    )
+    columns = [f"{row} AS row"]
     for column, holds in COLUMNS[table].items():
-        text = f"CAST({column} AS VARCHAR)"
+        columns.append(f"CAST({column} AS VARCHAR) AS {column}")
         if holds == "number":
-            parts.append(f"TRY_CAST({column} AS DOUBLE) AS {column}")
-            parts.append(f"{text} AS {column}_text")
-        else:
-            parts.append(f"{text} AS {column}")
-    return ", ".join(parts)
+            columns.append(f"TRY_CAST({column} AS DOUBLE) AS {column}_value")
+    connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {', '.join(columns)} FROM {source}")
 
 
-def _read_csv(connection: duckdb.DuckDBPyConnection, table: str, path: Path, file: str) -> None:
+def _csv_source(
+    connection: duckdb.DuckDBPyConnection, table: str, path: Path, file: str
+) -> tuple[str, str]:
+    """Read a CSV file; return the relation with its rows and the column that numbers them."""
     header = csv_header(path, file)
     check_columns(header, list(COLUMNS[table]), file, 1)
     types = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in header)
@@ -112,9 +110,10 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, table: str, path: Path, fil
         f"delim=',', quote='\"', escape='\"', columns={{{types}}})"
     )
     try:
-        connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {_select(table)} FROM {source}")
+        connection.execute(f"CREATE TEMP TABLE {table}_rows AS SELECT * FROM {source}")
     except duckdb.Error as error:
         raise BookError(_csv_problem(str(error), file, len(header))) from None
+    return f"{table}_rows", "rowid"
 
 
 def _csv_problem(message: str, file: str, columns: int) -> Problem:
@@ -249,10 +248,13 @@ def check_columns(found: list[str], wanted: list[str], file: str, line: int | No
         raise BookError(problems)
 
 
-def _read_parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path, file: str) -> None:
-    source = f"read_parquet({quoted(glob.escape(str(path)))})"
+def _parquet_source(
+    connection: duckdb.DuckDBPyConnection, table: str, path: Path, file: str
+) -> tuple[str, str]:
+    """Check the columns of a Parquet file; return its relation and the column with row numbers."""
+    place = quoted(glob.escape(str(path)))
     try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({place})").fetchall()
     except duckdb.Error:
         raise BookError(
             Problem(file, None, None, "file", "a file that is not Parquet", "a Parquet file")
@@ -268,9 +270,25 @@ def _read_parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path,
             )
     if problems:
         raise BookError(problems)
-    try:
-        connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {_select(table)} FROM {source}")
-    except duckdb.Error:
-        raise BookError(
-            Problem(file, None, None, "file", "a damaged Parquet file", "a readable Parquet file")
-        ) from None
+    return f"read_parquet({place}, file_row_number=true)", "file_row_number"
+
+
+def damaged(connection: duckdb.DuckDBPyConnection, files: dict[str, str]) -> list[Problem]:
+    """Return a problem for each Parquet file whose rows cannot be read.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        Has a view of each table, as `read_table` makes it.
+    files : dict of str to str
+        Tables and the files that messages name.
+    """
+    problems = []
+    for table, file in files.items():
+        everything = ", ".join(f"bit_xor(hash({column}))" for column in COLUMNS[table])
+        try:
+            connection.execute(f"SELECT {everything} FROM {table}").fetchall()
+        except duckdb.Error:
+            found, allowed = "a damaged Parquet file", "a readable Parquet file"
+            problems.append(Problem(file, None, None, "file", found, allowed))
+    return problems

@@ -234,7 +234,9 @@ def shock(dice: Dice, world: dict[str, Any], noise: bool) -> dict[str, Any]:
         down = dice.pick(*world["venues"])
         return {"kind": kind, "venue": down, "at": at, "duration": dice.pick(1, 4)}
     if kind == "gbm":
-        return {"kind": kind, "assets": [base], "volatility": dice.pick(5, 50)}
+        coin = dice.pick(*sorted({m["quote"] for m in world["markets"]}))
+        moved = dice.pick([base], [base], [base, coin])
+        return {"kind": kind, "assets": moved, "volatility": dice.pick(0.5, 5, 50)}
     end = dice.pick({}, {"until": at + 3}, {"until": at + 3, "recovery_half_life": 2})
     return {"kind": kind, "at": at, "factor": dice.pick(0, 0.1, 5), **end}
 
@@ -250,7 +252,7 @@ def worlds(draw: Any, cohorts: bool = True, noise: bool = True) -> dict[str, Any
         "schema_version": 1,
         "name": "random",
         "seed": 3,
-        "clock": {"tick": 1, "horizon": 12},
+        "clock": {"tick": 1, "horizon": dice.pick(12, 12, 40)},
         "record": {"every": dice.pick(1, 1, 4)},
         "engine": {"max_generations": 5000},
         "assets": {coin: assets[coin] for coin in coins}

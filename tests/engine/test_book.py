@@ -41,7 +41,7 @@ def drafted(folder, accounts=ACCOUNTS, balances=BALANCES, positions=POSITIONS):
         table.to_csv(folder / f"{name}.csv", index=False)
     files = {name: str(folder / f"{name}.csv") for name in tables}
     source = BookSource.model_validate({"book": files, "name": "desk"})
-    return draft_book(load_book(source, world()), source, world())
+    return draft_book(load_book(source, world()), world())
 
 
 def test_accounts_are_ordered_by_trader_and_id(tmp_path):

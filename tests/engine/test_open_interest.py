@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from sim.core.errors import ScenarioError
+from sim.core.texts import Texts
 from sim.engine.health import counted_equity, initial_margin
 from sim.engine.listing import Listing
 from sim.engine.open_interest import scale_to_open_interest
 from sim.models.margin.tables import MarginTables
-from tests.engine.worlds import PRICES, cohort, draw, market, world
+from tests.engine.worlds import PRICES, cohort, digest, draw, market, world
 
 TARGETS = {("alpha", "BTC"): 3e9, ("alpha", "ETH"): 2e5, ("beta", "BTC"): 7e7}
 
@@ -51,8 +52,8 @@ def scaled(scenario, drafts):
 
 def book_like(draft, share):
     """Return a draft as if it were a user's book."""
-    ids = np.array([draft.account_id(i) for i in range(draft.accounts)])
-    owners = np.array([draft.trader_id(t) for t in range(draft.traders)])
+    ids = Texts(draft.account_id(i) for i in range(draft.accounts))
+    owners = Texts(draft.trader_id(t) for t in range(draft.traders))
     return replace(draft, quantity=draft.quantity * share, account_ids=ids, trader_ids=owners)
 
 
@@ -159,3 +160,13 @@ def test_a_target_nobody_can_reach_is_refused(number):
     scenario = targeted(cohort(count=50, portfolio={"SOL": 1}))
     with pytest.raises(ScenarioError, match="no cohort holds a position"):
         scaled(scenario, [draw(scenario, n) for n in number])
+
+
+@pytest.mark.parametrize("block", [1, 37])
+def test_scaling_does_not_depend_on_how_many_are_scaled_together(block, monkeypatch):
+    scenario = two_cohorts()
+    drafts = [draw(scenario), draw(scenario, 1)]
+    usual = [digest(draft) for draft in scaled(scenario, drafts)]
+    monkeypatch.setattr("sim.core.arrays.BLOCK", block)
+    monkeypatch.setattr("sim.engine.health._BLOCK", block)
+    assert [digest(draft) for draft in scaled(scenario, drafts)] == usual

@@ -12,6 +12,7 @@ from tests.engine.worlds import (
     PRICES,
     VENUES,
     cohort,
+    digest,
     draw,
     equity_of_traders,
     gross_notional,
@@ -40,7 +41,8 @@ def test_structure_is_ordered_and_consistent():
         draft.entry_price, np.array([*PRICES.values()] * 3)[draft.position_market]
     )
     assert draft.position_market.dtype == draft.clearer.dtype == np.int16
-    assert draft.trader.dtype == draft.position_start.dtype == np.int64
+    assert draft.trader.dtype == np.int32
+    assert draft.position_start.dtype == np.int64
 
 
 def test_markets_are_weighted_by_symbol_or_base():
@@ -185,3 +187,23 @@ def test_one_trader():
     assert draft.trader.tolist() == [0, 0]
     assert draft.trader_id(0) == "retail-0"
     assert [draft.account_id(i) for i in range(2)] == ["retail-0@alpha", "retail-0@beta"]
+
+
+@pytest.mark.parametrize("block", [1, 37, 1 << 20])
+def test_accounts_do_not_depend_on_how_many_are_drawn_together(block, monkeypatch):
+    small = {**rich(), "count": 200}
+    mixed = [market("alpha", "BTC"), market("alpha", "ETH", quote="USDC"), market("beta", "BTC")]
+    steep = {"dist": "lognormal", "median": 60, "sigma": 1.2}
+    scenarios = [
+        world(small),
+        world({**small, "position_correlation": 1, "margin_mode": "cross", "leverage": steep}),
+        world({**cohort(count=100), "margin_mode": {"cross": 1, "isolated": 1}}, markets=mixed),
+    ]
+    usual = [digest(draw(scenario)) for scenario in scenarios]
+    for place in (
+        "sim.core.arrays.BLOCK",
+        "sim.engine.sampling._BLOCK",
+        "sim.engine.health._BLOCK",
+    ):
+        monkeypatch.setattr(place, block)
+    assert [digest(draw(scenario)) for scenario in scenarios] == usual

@@ -64,11 +64,12 @@ def causes_add_up(result):
     booked = result.price_causes.pivot_table(
         index="tick", columns=["venue", "symbol"], values="price_move", aggfunc="sum"
     )
-    booked = booked.reindex(range(12)).fillna(0.0).cumsum()
+    ticks = range(result.summary["ticks"])
+    booked = booked.reindex(ticks).fillna(0.0).cumsum()
     for (venue, symbol), rows in result.prices.groupby(["venue", "symbol"]):
         initial = result.summary["markets"][f"{venue}/{symbol}"]["initial_price"]
         move = np.log(rows["last_price"].to_numpy() / initial)
-        none = pd.Series(0.0, index=range(12))
+        none = pd.Series(0.0, index=ticks)
         total = booked.get((venue, symbol), none)[rows["tick"]].to_numpy()
         np.testing.assert_allclose(total, move, rtol=0, atol=1e-12)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.engine.recorder import CAUSES, COHORTS, PRICES, VENUES
-from tests.engine.small_worlds import jump, linear, longs, perp, play, venue
+from sim.engine.build import build_world
+from sim.engine.recorder import CAUSES, COHORTS, PRICES, VENUES, Recorder
+from tests.engine.small_worlds import build, jump, linear, longs, perp, play, venue
 
 FUND = [{"kind": "insurance_fund", "size": 50}]
 
@@ -122,3 +123,21 @@ def test_a_fractional_tick(tmp_path):
     assert result.summary["ticks"] == 4
     assert result.prices["time"].tolist() == [0.0, 0.25, 0.5, 0.75]
     assert result.liquidations[["tick", "time"]].to_numpy().tolist() == [[2, 0.5]]
+
+
+def test_extremes_change_in_place(tmp_path):
+    # Compiled stretches of a run write to the same arrays.
+    world = build_world(build(tmp_path, horizon=10, record={"every": 4}), 1)
+    recorder = Recorder(world)
+    names = ("lowest", "highest", "drawdown", "farthest", "exogenous_then", "move_then")
+    arrays = {name: getattr(recorder, name) for name in names}
+    for price in (100.0, 120.0, 90.0, 96.0):
+        world.board.last[:] = price
+        recorder.extremes()
+    found = {name: float(getattr(recorder, name)[0]) for name in names}
+    assert all(getattr(recorder, name) is array for name, array in arrays.items())
+    assert found == {
+        "lowest": 90.0, "highest": 120.0, "drawdown": 0.25, "farthest": 20.0,
+        "exogenous_then": 0.0, "move_then": 20.0,
+    }  # fmt: skip
+    assert [t for t in range(10) if recorder.is_row(t)] == [0, 4, 8, 9]

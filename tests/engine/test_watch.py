@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 import sim
-from sim.engine.watch import DueWatch
+import sim.engine.run
+from sim.engine import watch
+from sim.engine.stretch import Stretches
+from sim.kernels import compiling
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
-from sim.kernels.radius import account_radius, account_radius_numpy
+from sim.kernels.radius import RadiusInputs, account_radius, account_radius_numpy
 from tests.engine.random_worlds import load, worlds
 
 TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts")
@@ -37,17 +42,62 @@ def assert_same(full, due):
         pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
 
 
+@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
+def sweeps(request, monkeypatch):
+    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
+    if request.param:
+        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
+        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
+        monkeypatch.setattr(watch, "CROWDED", 1.5)
+
+
 @settings(max_examples=60, suppress_health_check=RANDOM)
-@given(worlds())
-def test_due_and_full_agree_on_random_worlds(tmp_path_factory, world):
+@given(world=worlds())
+def test_due_and_full_agree_on_random_worlds(tmp_path_factory, sweeps, world):
     assert_same(*both_ways(world, tmp_path_factory.mktemp("world")))
 
 
 @pytest.mark.slow
 @settings(max_examples=400, suppress_health_check=RANDOM)
-@given(worlds())
-def test_due_and_full_agree_on_many_random_worlds(tmp_path_factory, world):
+@given(world=worlds())
+def test_due_and_full_agree_on_many_random_worlds(tmp_path_factory, sweeps, world):
     assert_same(*both_ways(world, tmp_path_factory.mktemp("world")))
+
+
+@pytest.fixture
+def on_numpy(monkeypatch):
+    """Return a switch that makes every kernel run as its plain twin, or compiled again."""
+    users = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("sim.") and hasattr(module, "HAS_NUMBA")
+    ]
+    assert compiling.HAS_NUMBA
+    assert len(users) >= 5
+
+    def switch(plain):
+        for module in users:
+            monkeypatch.setattr(module, "HAS_NUMBA", not plain)
+
+    return switch
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(world=worlds())
+def test_compiled_and_plain_kernels_agree_on_random_worlds(
+    tmp_path_factory, on_numpy, sweeps, world
+):
+    folder, results = tmp_path_factory.mktemp("world"), []
+    try:
+        for plain in (True, False):
+            on_numpy(plain)
+            results.append(sim.run(load(world, folder), check=True))
+    except sim.RunError as error:
+        assume("ran away" not in str(error))
+        raise
+    finally:
+        on_numpy(False)
+    assert_same(*results)
 
 
 NOISY = """
@@ -96,14 +146,20 @@ shocks:
 
 def test_a_noisy_run_agrees_and_looks_at_far_fewer_accounts(monkeypatch):
     looked = []
-    scan = DueWatch.scan
+    run_module, stepped = sys.modules["sim.engine.run"], []
+    summarise, advance = run_module.summarise, Stretches.advance
 
-    def counting(self, holding):
-        rows, broken = scan(self, holding)
-        looked.append((len(rows), len(holding)))
-        return rows, broken
+    def noting(world, *rest):
+        looked.append(int(world.watch.looked_at[0]))
+        return summarise(world, *rest)
 
-    monkeypatch.setattr(DueWatch, "scan", counting)
+    def counting(self, tick):
+        reached, phase = advance(self, tick)
+        stepped.append(reached - tick)
+        return reached, phase
+
+    monkeypatch.setattr(run_module, "summarise", noting)
+    monkeypatch.setattr(Stretches, "advance", counting)
     full, due = (
         sim.run(
             sim.load_text(
@@ -114,8 +170,33 @@ def test_a_noisy_run_agrees_and_looks_at_far_fewer_accounts(monkeypatch):
     )
     assert len(full.liquidations) > 1000
     assert_same(full, due)
-    seen, held = np.array(looked).sum(axis=0)
-    assert seen < 0.6 * held
+    assert looked[1] < 0.3 * looked[0]
+    assert sum(stepped) > 100  # ticks of calm stretches, before the crash
+
+
+SHIPPED = {
+    "scenarios/october-2025.yaml": {},
+    "benchmarks/scenarios/day.yaml": {
+        "clock.horizon": "4h",
+        "traders.0.count": "10000",
+        "traders.1.count": "10000",
+        **{f"shocks.{k}.at": "2h" for k in (1, 2, 3, 4)},
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_due_and_full_agree_on_large_scenarios(monkeypatch, name):
+    monkeypatch.setenv("LIQSIM_CHECK", "0")  # checked as a user runs it: at rows and at the end
+    path = Path(__file__).parents[2] / name
+    full, due = (
+        sim.run(sim.load(path, SHIPPED[name] | {"engine.margin_check": mode}))
+        for mode in ("full", "due")
+    )
+    assert len(due.liquidations) > 1000
+    assert_same(full, due)
 
 
 def random_accounts(generator, count):
@@ -144,35 +225,90 @@ def random_accounts(generator, count):
     )
 
 
-def test_no_account_crosses_its_level_within_its_radius():
+QUOTE = np.array([0, 0, 1])
+"""Which of two quote coins each market settles in."""
+
+
+def moved(inputs, marks, quotes, coin):
+    """Return the inputs at other marks, values of the quote coins and of the collateral coin."""
+    asset = np.array([quotes[0], coin])
+    return inputs._replace(
+        mark_price=marks,
+        quote_price=quotes[QUOTE],
+        asset_price=asset,
+        weight_positive=inputs.weight_positive * asset / inputs.asset_price,
+    )
+
+
+def stopped(inputs, marks, trigger):
+    """Return which accounts hold a position at its stop, as the behaviour decides it."""
+    owner = np.repeat(np.arange(len(inputs.clearer)), np.diff(inputs.position_start))
+    adverse = np.sign(inputs.quantity) * (1.0 - marks[inputs.market] / inputs.entry_price)
+    reached = (inputs.quantity != 0.0) & (adverse >= trigger[owner])
+    return np.bincount(owner, reached, len(inputs.clearer)) > 0
+
+
+@pytest.mark.parametrize("quotes_move", [False, True])
+def test_nothing_happens_to_an_account_within_its_radius(quotes_move):
     generator = np.random.default_rng(7)
-    inputs = random_accounts(generator, 3000)
-    rows = np.arange(3000)
-    level = generator.choice([1.0, 1.3], 3000)
-    out = MarginOutputs.empty(3000)
-    account_margin(inputs, rows, level, out)
-    unit, column = inputs.mark_price * 1e-3, np.array([0.0, 100.0 * 1e-3])
-    radius = account_radius(inputs, unit, column, rows, level, out)
-    plain = account_radius_numpy(inputs, unit, column, rows, level, out)
+    count = 3000
+    inputs = random_accounts(generator, count)
+    rows = np.arange(count)
+    call = generator.choice([0.0, 1.3], count)
+    level = np.maximum(call, 1.0)
+    cohort = generator.integers(0, 2, count).astype(np.int16)
+    stop = np.array([np.inf, 0.25])
+    out = MarginOutputs.empty(count)
+    account_margin(inputs, rows, np.ones(count), out)
+    value = inputs.mark_price * inputs.quote_price
+    coin_unit = np.array([1.0, 0.5]) * 2e-4 * quotes_move
+    column = np.array([coin_unit[0], 100.0 * 1e-3])
+    units = RadiusInputs(value * 1e-3, coin_unit[QUOTE], column, call, cohort, stop)
+    radius = account_radius(inputs, units, rows, np.ones(count), out)
+    plain = account_radius_numpy(inputs, units, rows, np.ones(count), out)
     np.testing.assert_allclose(radius, plain, rtol=1e-12)
     healthy = (radius > 0.0) & (out.notional > 0.0)
-    assert healthy.sum() > 500
-    tight = np.zeros(3000)
-    for _ in range(300):
+    assert healthy.sum() > 400
+    close = np.zeros(count)
+    for _ in range(400):
         step = np.minimum(radius, 900.0)[healthy].min() if generator.random() < 0.1 else 30.0
         d = generator.uniform(0.2, 1.0) * step * generator.choice([1.0, 3.0, 10.0])
-        corner = generator.choice([-1.0, 1.0], 4)
-        asset = np.array([1.0, max(100.0 + corner[3] * d * column[1], 1e-9)])
-        moved = inputs._replace(
-            mark_price=np.maximum(inputs.mark_price + corner[:3] * d * unit, 1e-9),
-            asset_price=asset,
-            weight_positive=inputs.weight_positive * asset / inputs.asset_price,
-        )
-        then = MarginOutputs.empty(3000)
-        account_margin(moved, rows, level, then)
-        safe = healthy & (radius > d)
-        assert (then.equity[safe] >= level[safe] * then.maintenance[safe]).all()
-        crossed = healthy & (then.equity < level * then.maintenance)
-        tight[crossed] = np.maximum(tight[crossed], radius[crossed] / d)
-    # The bound is not idle: some accounts break soon after their radius is used up.
-    assert tight.max() > 0.8
+        corner = generator.choice([-1.0, 1.0], 6)
+        quotes = np.array([1.0, 0.5]) + corner[:2] * d * coin_unit
+        marks = np.maximum(value + corner[2:5] * d * units.market_unit, 1e-9) / quotes[QUOTE]
+        then = moved(inputs, marks, quotes, max(100.0 + corner[5] * d * column[1], 1e-9))
+        new = MarginOutputs.empty(count)
+        account_margin(then, rows, np.ones(count), new)
+        happens = new.equity < level * new.maintenance
+        happens |= stopped(inputs, marks, stop[cohort])
+        assert not (happens & healthy & (radius > d)).any()
+        struck = healthy & happens
+        close[struck] = np.maximum(close[struck], radius[struck] / d)
+    # The bound is not idle: to some accounts something happens soon after it is used up.
+    assert close.max() > 0.8
+
+
+def test_without_positions_only_a_debtor_has_a_radius():
+    generator = np.random.default_rng(3)
+    inputs = random_accounts(generator, 3)
+    inputs = inputs._replace(
+        quantity=np.zeros_like(inputs.quantity),
+        balance=np.array([[10.0, 0.0], [-80.0, 1.0], [-120.0, 1.0]]),
+    )
+    out = MarginOutputs.empty(3)
+    account_margin(inputs, np.arange(3), np.ones(3), out)
+    market, column = np.ones(3), np.array([0.0, 1.0])
+    units = RadiusInputs(
+        market, np.zeros(3), column, np.empty(0), np.zeros(3, np.int16), np.empty(0)
+    )
+    for twin in (account_radius, account_radius_numpy):
+        radius = twin(inputs, units, np.arange(3), np.ones(3), out)
+        # The coin is worth 80 or 95 after the haircut of the clearer, and moves in units of 1.
+        value = [80.0, 95.0][inputs.clearer[1]]
+        slack = 1e-9 * (180.0 + value - 80.0)
+        assert radius[0] == np.inf
+        if value > 80.0:
+            assert radius[1] == pytest.approx(value - 80.0 - slack, rel=1e-12)
+        else:
+            assert radius[1] <= 0.0
+        assert radius[2] < 0.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.kernels import margin
+from sim.kernels import compiling
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin, account_margin_numpy
 
 INF = np.inf
@@ -146,4 +146,4 @@ def test_the_compiled_kernel_equals_the_reference_to_the_last_bit(given_, random
 
 
 def test_the_compiled_kernel_is_in_use():
-    assert margin.backend() == "numba"
+    assert compiling.backend() == "numba"

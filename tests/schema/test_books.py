@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from sim.core.errors import BookError, Problem
-from sim.schema import Book, Scenario, load_book, load_text
+from sim.schema import Book, Scenario, book_rows, load_book, load_text
 from sim.schema.traders import BookSource
 from tests.schema.base import GOOD, write_book
 
@@ -45,20 +46,43 @@ def refused(folder: Path, **tables: str) -> tuple[Problem, ...]:
 
 
 def test_good_book(tmp_path: Path) -> None:
-    """Rows keep their order; codes point at accounts and markets."""
+    """Accounts and wallets stand apart; codes point at venues, assets and markets."""
     write_book(tmp_path)
     book = read(tmp_path)
     assert book.name == "book"
-    assert list(book.accounts.columns) == ["account_id", "trader_id", "clearer", "margin_mode"]
-    assert list(book.accounts["clearer"]) == ["alpha", "beta", "wallet"]
-    assert list(book.balances["account"]) == [0, 0, 2]
-    assert list(book.balances["amount"]) == [1000.0, -0.5, 50.0]
-    assert list(book.positions["account"]) == [0, 0, 1]
-    assert list(book.positions["market"]) == [0, 2, 1]
-    assert list(book.positions["quantity"]) == [1.0, -2.5, 3.0]
-    assert list(book.positions["entry_price"]) == [120000.0, 4200.0, 121000.0]
-    assert list(book.positions["venue"]) == ["alpha", "beta", "beta"]
-    assert book.positions["market"].dtype == np.int64
+    assert list(book.account_ids) == ["a1", "a2"]
+    assert list(book.trader_ids) == ["t1"]
+    assert book.trader.tolist() == [0, 0, 0]
+    assert book.clearer.tolist() == [0, 1]
+    assert book.isolated.tolist() == [False, True]
+    assert book.balance_account.tolist() == [0, 0, 2]
+    assert book.balance_asset.tolist() == [0, 1, 0]
+    assert book.amount.tolist() == [1000.0, -0.5, 50.0]
+    assert book.position_start.tolist() == [0, 2, 3]
+    assert book.position_market.tolist() == [0, 2, 1]
+    assert book.quantity.tolist() == [1.0, -2.5, 3.0]
+    assert book.entry_price.tolist() == [120000.0, 4200.0, 121000.0]
+
+
+def test_rows_are_put_in_order(tmp_path: Path) -> None:
+    """Accounts by trader, then id; balances by account, then asset; positions by market."""
+    write_book(
+        tmp_path,
+        accounts=ACCOUNTS + "b,t2,alpha,cross\nz,t1,wallet,cross\nc,t1,beta,cross\n"
+        "w,t3,wallet,cross\na,t2,gamma,cross\n",
+        balances=BALANCES + "w,USDT,5\nb,USDT,4\nz,USDT,3\nb,BTC,2\nc,USDT,1\n",
+        positions=POSITIONS + "b,beta,ETH-PERP,1,4000\nc,beta,BTC-PERP,2,120000\n"
+        "b,alpha,BTC-PERP,3,120000\n",
+    )
+    book = read(tmp_path)
+    assert list(book.account_ids) == ["c", "a", "b"]
+    assert list(book.trader_ids) == ["t1", "t2", "t3"]
+    assert book.trader.tolist() == [0, 1, 1, 0, 2]
+    assert book.clearer.tolist() == [1, 2, 0]
+    assert book.balance_account.tolist() == [0, 2, 2, 3, 4]
+    assert book.amount.tolist() == [1.0, 4.0, 2.0, 3.0, 5.0]
+    assert book.position_start.tolist() == [0, 1, 1, 3]
+    assert book.quantity.tolist() == [2.0, 3.0, 1.0]
 
 
 def test_columns_in_any_order_and_windows_lines(tmp_path: Path) -> None:
@@ -67,7 +91,7 @@ def test_columns_in_any_order_and_windows_lines(tmp_path: Path) -> None:
         tmp_path,
         balances='\ufeffamount,"account_id",asset\r\n"5",a1,USDT\r\n',
     )
-    assert list(read(tmp_path).balances["amount"]) == [5.0]
+    assert read(tmp_path).amount.tolist() == [5.0]
 
 
 def test_account_without_balance_or_position_is_fine(tmp_path: Path) -> None:
@@ -76,8 +100,8 @@ def test_account_without_balance_or_position_is_fine(tmp_path: Path) -> None:
         tmp_path, accounts=ACCOUNTS + "1,2,alpha,cross\n", balances=BALANCES, positions=POSITIONS
     )
     book = read(tmp_path)
-    assert (len(book.accounts), len(book.balances), len(book.positions)) == (1, 0, 0)
-    assert list(book.accounts["account_id"]) == ["1"]
+    assert (book.amount.size, book.quantity.size) == (0, 0)
+    assert list(book.account_ids) == ["1"]
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -88,9 +112,9 @@ def test_parquet(tmp_path: Path) -> None:
         table = tmp_path / "book" / f"{name}.csv"
         duckdb.sql(f"COPY (FROM '{table}') TO '{table.with_suffix('.parquet')}'")
     book = read(tmp_path, GOOD.replace(".csv", ".parquet"))
-    assert book.positions.equals(expected.positions)
-    assert book.balances.equals(expected.balances)
-    assert book.accounts.equals(expected.accounts)
+    for field in fields(Book):
+        found, wanted = getattr(book, field.name), getattr(expected, field.name)
+        assert np.array_equal(found, wanted), field.name
 
 
 def test_parquet_names_the_row(tmp_path: Path) -> None:
@@ -269,7 +293,8 @@ def test_file_names_with_signs_of_patterns_and_quotes(tmp_path: Path) -> None:
     write_book(tmp_path)
     odd = "acc[1]'s.csv"
     os.rename(tmp_path / "book" / "accounts.csv", tmp_path / "book" / odd)
-    assert len(read(tmp_path, GOOD.replace("book/accounts.csv", f'"book/{odd}"')).accounts) == 3
+    book = read(tmp_path, GOOD.replace("book/accounts.csv", f'"book/{odd}"'))
+    assert list(book.account_ids) == ["a1", "a2"]
 
 
 def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
@@ -297,6 +322,85 @@ def test_problems_of_all_files_at_once(tmp_path: Path) -> None:
     assert {Path(problem.file).name for problem in found} == {"balances.csv", "positions.csv"}
 
 
+def test_repeated_rows_are_told_beside_rows_that_point_nowhere(tmp_path: Path) -> None:
+    """A row that is there twice is a problem of its own, even if nobody knows its account."""
+    twice = "a9,alpha,BTC-PERP,1,1\n" * 2
+    found = refused(tmp_path, positions=POSITIONS + "a2,beta,BTC-PERP,1,1\n" + twice)
+    assert [(problem.line, problem.path) for problem in found] == [
+        (3, "account_id"),
+        (4, "account_id"),
+        (4, "symbol"),
+    ]
+
+
+def test_alike_ids_that_differ_are_no_repeats(tmp_path: Path, monkeypatch) -> None:
+    """Equal hashes only lead to a closer look."""
+    write_book(tmp_path)
+    everything_alike = book_rows._LIKENESS.replace("t.account_id", "1")
+    monkeypatch.setattr(book_rows, "_LIKENESS", everything_alike)
+    assert list(read(tmp_path).account_ids) == ["a1", "a2"]
+    write_book(tmp_path, accounts=GOOD_ACCOUNTS + "a1,t9,alpha,cross\n")
+    with pytest.raises(BookError, match="'a1' a second time"):
+        read(tmp_path)
+
+
+def test_blank_texts_are_nothing(tmp_path: Path) -> None:
+    """A text of spaces is told like none at all, in every column of text."""
+    found = refused(
+        tmp_path,
+        accounts=GOOD_ACCOUNTS + '  ,t1,alpha,cross\na4," ",alpha,cross\n',
+        balances=BALANCES + "a1,USDT,1\n  ,USDT,1\n",
+        positions=POSITIONS + "a2,beta,BTC-PERP,1,1\na1,  ,BTC-PERP,1,1\na1,beta, ,1,1\n",
+    )
+    places = [(Path(p.file).stem, p.line, p.path) for p in found if p.allowed == "text"]
+    assert places == [
+        ("accounts", 5, "account_id"),
+        ("accounts", 6, "trader_id"),
+        ("balances", 3, "account_id"),
+        ("positions", 3, "venue"),
+        ("positions", 4, "symbol"),
+    ]
+
+
+@pytest.mark.parametrize("table", ["accounts", "balances", "positions"])
+def test_a_damaged_parquet_file_is_told(tmp_path: Path, table: str) -> None:
+    """A file whose pages cannot be read is refused by its name, whoever reads it first."""
+    write_book(tmp_path)
+    for name in ("accounts", "balances", "positions"):
+        path = tmp_path / "book" / f"{name}.csv"
+        duckdb.sql(
+            f"COPY (FROM '{path}') TO '{path.with_suffix('.parquet')}' (COMPRESSION uncompressed)"
+        )
+    path = tmp_path / "book" / f"{table}.parquet"
+    content = bytearray(path.read_bytes())
+    content[4:40] = b"\xff" * 36  # the first page's head
+    path.write_bytes(bytes(content))
+    with pytest.raises(BookError) as caught:
+        read(tmp_path, GOOD.replace(".csv", ".parquet"))
+    (problem,) = caught.value.problems
+    assert (Path(problem.file).name, problem.found) == (path.name, "a damaged Parquet file")
+
+
+def test_a_book_of_several_pieces(tmp_path: Path) -> None:
+    """What DuckDB hands over in pieces fits together, a trader across two of them as well."""
+    count = 100_000
+    accounts = "".join(f"a{n:06d},t{n // 3:06d},alpha,cross\n" for n in range(count))
+    balances = "".join(f"a{n:06d},USDT,{n}\n" for n in range(count))
+    write_book(
+        tmp_path,
+        accounts=ACCOUNTS + accounts,
+        balances=BALANCES + balances,
+        positions=POSITIONS + "a099999,alpha,BTC-PERP,1,120000\n",
+    )
+    book = read(tmp_path)
+    assert np.array_equal(book.trader, np.arange(count) // 3)
+    assert len(book.trader_ids) == -(-count // 3)
+    assert book.trader_ids[33_333] == "t033333"
+    assert book.account_ids[65_537] == "a065537"
+    assert np.array_equal(book.amount, np.arange(count))
+    assert book.position_start[-2:].tolist() == [0, 1]
+
+
 @pytest.mark.slow
 def test_a_million_positions(tmp_path: Path) -> None:
     """A large book reads in seconds."""
@@ -320,6 +424,7 @@ def test_a_million_positions(tmp_path: Path) -> None:
     begin = time.perf_counter()
     read_book = read(tmp_path)
     assert time.perf_counter() - begin < 10.0
-    assert len(read_book.positions) == 1_000_000
-    assert np.array_equal(read_book.positions["quantity"], np.arange(1, 1_000_001))
-    assert np.array_equal(read_book.positions["account"], np.arange(1_000_000) % 500_000)
+    number = np.array([int(account[1:]) for account in read_book.account_ids])
+    assert np.array_equal(np.diff(read_book.position_start), np.full(500_000, 2))
+    assert np.array_equal(read_book.quantity[::2], number + 1)
+    assert np.array_equal(read_book.quantity[1::2], number + 500_001)

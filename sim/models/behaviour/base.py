@@ -72,6 +72,10 @@ class Behaviour(Protocol):
     idle: bool
     """Whether it never sends an order."""
 
+    rests: bool
+    """Whether it only closes positions whose mark has reached the stop of its configuration, so
+    that accounts far from theirs need not be asked."""
+
     def __init__(self, config: Any, view: CohortView) -> None:
         """Prepare the rule from its configuration and the view at the start."""
 

@@ -25,6 +25,7 @@ class Deleverage:
 
     needs_equity = True
     idle = False
+    rests = False
 
     def __init__(self, config: Any, view: CohortView) -> None:
         self.speed = float(config.speed)

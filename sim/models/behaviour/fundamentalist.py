@@ -23,6 +23,7 @@ class Fundamentalist:
 
     needs_equity = True
     idle = False
+    rests = False
 
     def __init__(self, config: Any, view: CohortView) -> None:
         self.aggressiveness = float(config.aggressiveness)

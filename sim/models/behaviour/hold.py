@@ -13,6 +13,7 @@ class Hold:
 
     needs_equity = False
     idle = True
+    rests = False
 
     def __init__(self, config: Any, view: CohortView) -> None:
         pass

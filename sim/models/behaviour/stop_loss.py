@@ -21,6 +21,7 @@ class StopLoss:
 
     needs_equity = False
     idle = False
+    rests = True
 
     def __init__(self, config: Any, view: CohortView) -> None:
         self.trigger = float(config.trigger)

@@ -17,31 +17,67 @@ Venues of unlimited depth pin u* to the mean of their own levels and share the v
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from scipy.optimize import brentq
+from sim.models.impact import ImpactModel
+
+PRICE_SPACING = 2.0**-52
+"""Largest relative distance from one float64 to the next."""
+
+MOST_STEPS = 2_200
+"""More halvings than there are between any two float64."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """One venue's side of the gap.
 
-    Attributes
+    Parameters
     ----------
     gap : float [numeraire]
         u_i: the move or level that is compared between venues.
-    contracts_for : callable
-        Signed contracts that walk this venue's price by a given move [numeraire].
-    slope : float [numeraire per unit of base]
-        Local price change per unit traded; 0 for unlimited depth.
-    contract_size : float [base per contract]
+    impact : ImpactModel
+    price, anchor : float [quote/base]
+        State of the market.
+    liquidity : float [1], > 0
+        Multiplier of depth.
+    worth : float [numeraire/quote], > 0
+    contract_size : float [base per contract], > 0
     """
 
     gap: float
-    contracts_for: Callable[[float], float]
-    slope: float
+    impact: ImpactModel
+    price: float
+    anchor: float
+    liquidity: float
+    worth: float
     contract_size: float
+
+    def slope(self) -> float:
+        """Return the price change per unit traded [numeraire per base]; 0: unlimited depth."""
+        slope = self.impact.slope(self.price, self.anchor, self.liquidity)
+        return slope * self.worth / self.contract_size
+
+    def reach(self, move: float) -> tuple[float, float]:
+        """Return the contracts that walk the price by a move, and the depth where they end.
+
+        Parameters
+        ----------
+        move : float [numeraire]
+            No price falls below 0.
+
+        Returns
+        -------
+        contracts : float
+            Signed.
+        depth : float [base per numeraire]
+            How much more would be traded for a further move; 0 where no price is lower.
+        """
+        target = self.price + move / self.worth
+        state = self.price, self.anchor, max(target, 0.0), self.liquidity
+        contracts, density = self.impact.reach(*state)
+        return contracts, density * self.contract_size / self.worth if target > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +98,71 @@ def closing_share(step: float, time_constant: float) -> float:
     return -math.expm1(-step / time_constant)
 
 
-def _balance(quotes: Sequence[Quote], kappa: float, level: float) -> float:
-    return sum(q.contract_size * q.contracts_for(kappa * (level - q.gap)) for q in quotes)
+def _balance(quotes: Sequence[Quote], kappa: float, level: float) -> tuple[float, float]:
+    """Return the volume [base] that closing towards `level` takes in all, and its derivative."""
+    volume = growth = 0.0
+    for quote in quotes:
+        contracts, depth = quote.reach(kappa * (level - quote.gap))
+        volume += quote.contract_size * contracts
+        growth += depth
+    return volume, growth * kappa
 
 
-def _common_level(quotes: Sequence[Quote], kappa: float) -> float:
-    low, high = min(q.gap for q in quotes), max(q.gap for q in quotes)
+def _common_level(quotes: Sequence[Quote], slopes: Sequence[float], kappa: float) -> float:
+    """Return the root u* of the volume balance, to the last bit that prices resolve."""
     # A concave curve at rest is infinitely steep and weighs nothing in the first guess.
-    inverse = [1.0 / q.slope for q in quotes]
-    if sum(inverse) == 0.0:
-        inverse = [1.0] * len(quotes)
-    guess = sum(w * q.gap for w, q in zip(inverse, quotes, strict=True)) / sum(inverse)
-    gross = sum(abs(q.gap - guess) * w for w, q in zip(inverse, quotes, strict=True)) * kappa
-    if abs(_balance(quotes, kappa, guess)) <= 1e-13 * gross:
+    inverse = [1.0 / slope for slope in slopes]
+    total = math.fsum(inverse)
+    if total == 0.0:
+        inverse, total = [1.0] * len(quotes), float(len(quotes))
+    guess = math.fsum(w * q.gap for w, q in zip(inverse, quotes, strict=True)) / total
+    gross = math.fsum(abs(q.gap - guess) * w for w, q in zip(inverse, quotes, strict=True))
+    volume, growth = _balance(quotes, kappa, guess)
+    if abs(volume) <= 1e-13 * gross * kappa:
         return guess
-    if not (_balance(quotes, kappa, low) < 0.0 < _balance(quotes, kappa, high)):
-        return guess
-    # A level at zero has no relative precision; there the size of the gaps is the yardstick.
-    near = 1e-16 * max(abs(low), abs(high))
-    root: float = brentq(
-        lambda level: _balance(quotes, kappa, level),
-        low,
-        high,
-        xtol=max(near, 1e-300),
-        rtol=8.9e-16,
-        maxiter=1000,
-    )
-    return root
+    low, high = min(q.gap for q in quotes), max(q.gap for q in quotes)
+    if volume < 0.0:
+        low = guess
+        bracketed = _balance(quotes, kappa, high)[0] > 0.0
+    else:
+        high = guess
+        bracketed = _balance(quotes, kappa, low)[0] < 0.0
+    return _root(quotes, kappa, guess, low, high, volume, growth) if bracketed else guess
+
+
+def _root(
+    quotes: Sequence[Quote],
+    kappa: float,
+    level: float,
+    low: float,
+    high: float,
+    volume: float,
+    growth: float,
+) -> float:
+    """Return the root of the balance between `low` and `high` by Newton's method, safeguarded.
+
+    The balance grows with the level. A step that leaves the bracket, or is not half as long as
+    the one before, is replaced by halving the bracket.
+    """
+    # The target prices of levels closer than this are the same but for rounding.
+    resolved = PRICE_SPACING * max(q.price * q.worth for q in quotes) / kappa
+    last = high - low
+    for _ in range(MOST_STEPS):
+        step = -volume / growth if 0.0 < growth < math.inf else math.inf
+        near = abs(step) <= resolved
+        if not near and (not low < level + step < high or abs(step) > 0.5 * last):
+            step = 0.5 * (low + high) - level
+        last, level = abs(step), level + step
+        if near or last <= resolved:
+            break
+        volume, growth = _balance(quotes, kappa, level)
+        if volume == 0.0:
+            break
+        if volume < 0.0:
+            low = level
+        else:
+            high = level
+    return level
 
 
 def arbitrage_flows(quotes: Sequence[Quote], kappa: float) -> ArbitrageTrades | None:
@@ -97,26 +171,35 @@ def arbitrage_flows(quotes: Sequence[Quote], kappa: float) -> ArbitrageTrades | 
     Parameters
     ----------
     quotes : sequence of Quote
-        At least two venues that can trade now.
+        The venues that can trade now; with fewer than two there is no gap.
     kappa : float in [0, 1]
 
     Notes
     -----
-    See the module's docstring. The last venue's volume is set to the negative sum of the
-    others, so that the arbitrageur's net position stays zero to the last bit of one addition.
+    See the module's docstring. The volume of one venue is set to the negative sum of the others,
+    so that the arbitrageur's net position stays zero to the last bit of one addition. It is the
+    one with the deepest book, whose price their rounding moves least.
     """
-    if len(quotes) < 2 or kappa == 0.0 or len({q.gap for q in quotes}) == 1:
+    if len(quotes) < 2 or kappa == 0.0 or all(q.gap == quotes[0].gap for q in quotes):
         return None
-    unlimited = [i for i, q in enumerate(quotes) if q.slope == 0.0]
+    slopes = [q.slope() for q in quotes]
+    unlimited = [i for i, slope in enumerate(slopes) if slope == 0.0]
     if unlimited:
-        level, settle = math.fsum(quotes[i].gap for i in unlimited) / len(unlimited), unlimited
+        level = math.fsum(quotes[i].gap for i in unlimited) / len(unlimited)
     else:
-        level, settle = _common_level(quotes, kappa), [len(quotes) - 1]
-    contracts = [
-        0.0 if i in settle else q.contracts_for(kappa * (level - q.gap))
+        level = _common_level(quotes, slopes, kappa)
+    reached = [
+        (0.0, math.inf) if i in unlimited else q.reach(kappa * (level - q.gap))
         for i, q in enumerate(quotes)
     ]
-    rest = sum(v * q.contract_size for v, q in zip(contracts, quotes, strict=True))
+    contracts = [quantity for quantity, _ in reached]
+    deepest = max(range(len(quotes)), key=lambda i: reached[i][1])
+    settle = unlimited or [deepest]
+    rest = math.fsum(
+        v * q.contract_size
+        for i, (v, q) in enumerate(zip(contracts, quotes, strict=True))
+        if i not in settle
+    )
     for i in settle:
         contracts[i] = -rest / (len(settle) * quotes[i].contract_size)
     if not all(math.isfinite(v) for v in contracts):

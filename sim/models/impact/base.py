@@ -197,6 +197,18 @@ class ImpactModel(ABC):
             return 0.0
         return self._reach(price, anchor, target_price, liquidity)
 
+    def reach(
+        self, price: float, anchor: float, target: float, liquidity: float
+    ) -> tuple[float, float]:
+        """Return `quantity_to_reach` and its derivative with respect to the target, unchecked.
+
+        For root finders, which ask many times: arguments must be valid. The derivative
+        [contracts per quote/base] is 0 where the curve is infinitely steep.
+        """
+        quantity = 0.0 if target == price else self._reach(price, anchor, target, liquidity)
+        slope = self._slope(target, anchor, liquidity)
+        return quantity, 1.0 / slope if slope > 0.0 else math.inf
+
     def slope(self, price: float, anchor: float, liquidity: float = 1.0) -> float:
         """Return the local ``|dp/dq|`` [quote/base per contract], >= 0, possibly infinite."""
         require_positive("liquidity", liquidity)

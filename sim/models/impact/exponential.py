@@ -178,6 +178,17 @@ class ExponentialImpact(ImpactModel):
             return math.copysign(math.inf, target - price)
         return self._contracts(price, liquidity) * math.log(left / above)
 
+    def reach(
+        self, price: float, anchor: float, target: float, liquidity: float
+    ) -> tuple[float, float]:
+        """Return the order that walks to `target` and its derivative; see `ImpactModel.reach`.
+
+        A depth in quote counts at the price where the walk begins, also in the derivative.
+        """
+        quantity = 0.0 if target == price else self._reach(price, anchor, target, liquidity)
+        left = target - self.base_price
+        return quantity, self._contracts(price, liquidity) / left if left > 0.0 else math.inf
+
     def _slope(self, price: float, anchor: float, liquidity: float) -> float:
         return max(price - self.base_price, 0.0) / self._contracts(price, liquidity)
 

@@ -118,6 +118,16 @@ class SquareRootImpact(ImpactModel):
         after = (target - anchor) / anchor
         return (after * abs(after) - before * abs(before)) / self._squared_scale(liquidity)
 
+    def reach(
+        self, price: float, anchor: float, target: float, liquidity: float
+    ) -> tuple[float, float]:
+        """Return the order that walks to `target` and its derivative; see `ImpactModel.reach`."""
+        scale = self._squared_scale(liquidity)
+        before = (price - anchor) / anchor
+        after = (target - anchor) / anchor
+        quantity = (after * abs(after) - before * abs(before)) / scale
+        return quantity, 2.0 * abs(after) / (anchor * scale)
+
     def _slope(self, price: float, anchor: float, liquidity: float) -> float:
         displacement = abs(price - anchor)
         if displacement == 0.0:

@@ -78,7 +78,8 @@ def index_price(
     price, weight = last[used], weights[used]
     if method == "mean":
         reference = price[0]
-        return float(reference + (weight * (price - reference)).sum() / weight.sum())
+        apart, whole = np.add.accumulate(weight * (price - reference)), np.add.accumulate(weight)
+        return float(reference + apart[-1] / whole[-1])
     if method != "median":
         raise ValueError(f"index method must be 'mean' or 'median', found {method!r}")
     order = np.argsort(price, kind="stable")

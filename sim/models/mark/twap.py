@@ -115,7 +115,10 @@ class TwapMark(RememberingRule):
         age = np.cumsum(durations[::-1])[::-1] - durations
         weights = np.clip(room - age, 0.0, durations)
         deviations = self._deviations[self._begin : self._end]
-        self._history = (weights[:, None] * deviations).sum(axis=0)
+        if len(deviations):  # added in order of time, whatever the number of markets
+            self._history = np.add.accumulate(weights[:, None] * deviations, axis=0)[-1]
+        else:
+            self._history = np.zeros(self._origin.size)
         self._begin += int(np.searchsorted(-age, -self.window, side="right"))
 
     def _average(self, dt: float, sample: FloatArray) -> FloatArray:

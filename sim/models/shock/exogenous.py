@@ -105,10 +105,14 @@ class Exogenous:
         )
         self._downs = _frozen(downs.astype(np.bool_))
 
-        self._return_row = _lookup(np.where(moved, np.cumsum(moved) - 1, -1))
+        self._moved = np.where(moved, np.cumsum(moved) - 1, -1)
+        self._return_row = _lookup(self._moved)
         self._depth_row = _lookup(np.cumsum(thinned))
         self._outage_row = _lookup(np.cumsum(switched))
-        self._next_change = _lookup(_next_true(moved | thinned | switched))
+        empties = np.zeros(clock.ticks, dtype=np.bool_)
+        empties[thinned] = (self._levels[1:] == 0.0).any(axis=1)
+        empties[thinned] |= (self._levels[:-1] == 0.0).any(axis=1)
+        self._next_break = _lookup(_next_true(empties | switched))
 
     def log_returns(self, tick: int) -> FloatArray:
         """Return the exogenous log-return (M,) [1] of each market at a tick; up is positive."""
@@ -146,14 +150,37 @@ class Exogenous:
         down: BoolArray = self._downs[self._outage_row[_checked(tick)]]
         return down
 
-    def quiet_until(self, tick: int) -> int:
-        """Return the first tick, at or after the given one, at which anything changes.
+    def steady_until(self, tick: int) -> int:
+        """Return the first tick, at or after the given one, that differs from the one before.
 
-        A change is a return that is not zero, or a depth factor or outage that differs from
-        the tick before; before tick 0 nothing is touched. The number of ticks of the run is
-        returned where nothing changes any more.
+        A difference is an outage that starts or ends, or a book that empties or fills again;
+        before tick 0 nothing is touched. The number of ticks of the run is returned where
+        there is none any more.
         """
-        return self._next_change[_checked(tick)]
+        return self._next_break[_checked(tick)]
+
+    def log_return_rows(self, first: int, stop: int) -> FloatArray:
+        """Return `log_returns` (T, M) [1] of the ticks ``first .. stop - 1``."""
+        values = self._rows(first, stop)
+        result: FloatArray = values.take(self._base_columns, axis=1)
+        if self._base_venue_columns is not None:
+            result += values.take(self._base_venue_columns, axis=1)
+        if self._quote_columns is not None:
+            result -= values.take(self._quote_columns, axis=1)
+        if self._quote_venue_columns is not None:
+            result -= values.take(self._quote_venue_columns, axis=1)
+        return result
+
+    def asset_log_return_rows(self, first: int, stop: int) -> FloatArray:
+        """Return `asset_log_returns` (T, K) [1] of the ticks ``first .. stop - 1``."""
+        return self._rows(first, stop).take(self._asset_columns, axis=1)
+
+    def _rows(self, first: int, stop: int) -> FloatArray:
+        """Return the factors (T, C + 1) of ticks; zero where nothing moves."""
+        number = self._moved[first:stop]
+        values = np.zeros((len(number), self._factors.shape[1]))
+        values[number >= 0] = self._factors[number[number >= 0]]
+        return values
 
     def marks(self) -> list[ShockMark]:
         """Return the shocks that begin within the run, in order of time."""

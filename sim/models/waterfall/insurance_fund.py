@@ -34,10 +34,14 @@ def cover_in_order(loss: FloatArray, fund: float) -> FloatArray:
         Payments; their sum never exceeds the fund.
     """
     available = max(fund, 0.0)
-    before = np.concatenate([[0.0], np.cumsum(loss)[:-1]]) if len(loss) else loss
-    paid = np.clip(available - before, 0.0, loss)
+    if not len(loss):
+        return loss.copy()
+    total = np.cumsum(loss)
+    if max(total[-1], loss.sum()) <= available:
+        return loss.copy()
+    paid = np.clip(available - np.concatenate([[0.0], total[:-1]]), 0.0, loss)
     excess = paid.sum() - available
-    if excess > 0.0 and len(paid):
+    if excess > 0.0:
         last = int(np.flatnonzero(paid > 0.0)[-1])
         paid[last] = max(0.0, paid[last] - excess)
     return np.asarray(paid)

@@ -58,7 +58,7 @@ def test_jump_on_one_venue_stays_there_and_spares_the_asset() -> None:
     expected = math.log(0.88) * np.array([0, 0, 1, -1])
     np.testing.assert_allclose(exogenous.log_returns(5), expected, atol=1e-15)
     assert not exogenous.asset_log_returns(5).any()
-    assert exogenous.quiet_until(0) == 5
+    np.testing.assert_array_equal(exogenous.log_return_rows(4, 6)[1], exogenous.log_returns(5))
 
 
 def test_shocks_everywhere_and_on_a_venue_add() -> None:
@@ -81,7 +81,7 @@ def test_jump_strikes_at_the_first_tick_at_or_after(at: float, tick: float, stru
 def test_jump_after_the_last_tick_never_happens() -> None:
     exogenous = exogenous_of(jump(at=99.5))
     assert not market_returns(exogenous).any()
-    assert exogenous.quiet_until(0) == 100
+    assert exogenous.steady_until(0) == 100
     assert exogenous.marks() == []
 
 

@@ -105,7 +105,7 @@ def test_overlapping_outages_last_until_the_later_end() -> None:
     exogenous = exogenous_of(OUTAGE, {**OUTAGE, "at": 12, "duration": 8})
     assert [t for t in range(100) if exogenous.outage(t)[1]] == list(range(10, 20))
     changes, tick = [], 0
-    while (tick := exogenous.quiet_until(tick)) < 100:
+    while (tick := exogenous.steady_until(tick)) < 100:
         changes.append(tick)
         tick += 1
         if tick == 100:
@@ -113,35 +113,39 @@ def test_overlapping_outages_last_until_the_later_end() -> None:
     assert changes == [10, 20]
 
 
-def test_quiet_until_names_every_change_and_nothing_else() -> None:
+def test_steady_until_names_outages_and_books_that_empty_or_fill() -> None:
     exogenous = exogenous_of(
         JUMP,
-        {**JUMP, "at": 44, "return": 0.0},
-        {"kind": "ramp", "at": 60, "duration": 3, "asset": "SOL", "return": 0.1},
         depth(until=30),
+        depth(at=50, until=53, factor=0.0),
         OUTAGE,
         {**OUTAGE, "venue": "alpha", "at": 0, "duration": 1},
     )
     changed = []
-    liquidity, outage = np.ones(4), np.zeros(2, dtype=bool)
+    empty, outage = np.zeros(4, dtype=bool), np.zeros(2, dtype=bool)
     for tick in range(100):
-        now = exogenous.liquidity(tick), exogenous.outage(tick)
-        if (
-            exogenous.log_returns(tick).any()
-            or exogenous.asset_log_returns(tick).any()
-            or (now[0] != liquidity).any()
-            or (now[1] != outage).any()
-        ):
+        now = exogenous.liquidity(tick) == 0.0, exogenous.outage(tick)
+        if (now[0] != empty).any() or (now[1] != outage).any():
             changed.append(tick)
-        liquidity, outage = now
-    assert changed == [0, 1, 10, 15, 20, 30, 40, 61, 62, 63]
+        empty, outage = now
+    assert changed == [0, 1, 10, 15, 50, 53]
     for tick in range(100):
-        assert exogenous.quiet_until(tick) == min((c for c in changed if c >= tick), default=100)
+        assert exogenous.steady_until(tick) == min((c for c in changed if c >= tick), default=100)
+
+
+def test_rows_are_the_ticks_one_after_the_other() -> None:
+    ramp = {"kind": "ramp", "at": 60, "duration": 3, "asset": "SOL", "return": 0.1}
+    exogenous = exogenous_of(JUMP, ramp, {**JUMP, "venue": "beta", "at": 61})
+    rows, assets = exogenous.log_return_rows(38, 70), exogenous.asset_log_return_rows(38, 70)
+    for tick in range(38, 70):
+        np.testing.assert_array_equal(rows[tick - 38], exogenous.log_returns(tick))
+        np.testing.assert_array_equal(assets[tick - 38], exogenous.asset_log_returns(tick))
+    assert (rows.any(axis=1).sum(), assets.any(axis=1).sum()) == (2, 4)
 
 
 def test_world_without_shocks_is_still() -> None:
     exogenous = exogenous_of()
-    assert exogenous.quiet_until(0) == 100
+    assert exogenous.steady_until(0) == 100
     assert not exogenous.log_returns(99).any()
     assert (exogenous.liquidity(99) == 1.0).all()
     assert not exogenous.outage(99).any()
@@ -170,7 +174,7 @@ def test_ticks_outside_the_run_are_refused(tick: int) -> None:
         exogenous.asset_log_returns,
         exogenous.liquidity,
         exogenous.outage,
-        exogenous.quiet_until,
+        exogenous.steady_until,
     ):
         with pytest.raises(IndexError):
             ask(tick)
