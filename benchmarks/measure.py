@@ -24,8 +24,7 @@ class JobError(Exception):
 class Stopwatch:
     """Times the ticks of a run; to be given to `sim.run` as its `progress`.
 
-    The first ticks, up to the first call, are left out, and so are building and the tables that
-    are made at the end.
+    Building and the tables that are made at the end are left out.
     """
 
     def __init__(self) -> None:

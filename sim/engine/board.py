@@ -101,6 +101,7 @@ class MarketBoard:
         self.causes = CauseBook(len(markets))
         self.floor_hits = 0
         self._pending = np.zeros(len(markets))
+        self.arbitrage_cause = [f"arbitrage:{market.venue}" for market in markets]
         self._tradable = np.zeros(len(markets), dtype=bool)
         self._tradable_at = b"", b""
         self.reverting = np.array([1.0 - impact.permanent_share for impact in self.impact])

@@ -139,7 +139,7 @@ def arbitrage(
     trades = arbitrage_flows(quotes, kappa)
     if trades is None:
         return
-    names = [f"arbitrage:{board.venue_names[board.venue[m]]}" for m in members]
+    names = [board.arbitrage_cause[m] for m in members]
     flow: Flow = {}
     active: list[int] = []
     for i, quantity in enumerate(trades.contracts):

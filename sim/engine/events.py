@@ -35,7 +35,7 @@ COLUMNS: dict[str, type[np.generic]] = {
 
 STORED = {**COLUMNS, "tick": np.int32, "kind": np.int8}
 
-CHUNK = 1 << 15
+CHUNK = 1 << 17
 """Events that are stored together."""
 
 Column = NDArray[Any]
@@ -112,12 +112,19 @@ class EventLog:
         for number, chunk in enumerate(self._chunks):
             yield chunk[name][: self.count - number * CHUNK]
 
+    def _taken(self, name: str) -> Column:
+        """Return a column and forget it."""
+        column = self.column(name)
+        for chunk in self._chunks:
+            del chunk[name]
+        return column
+
     def table(self, world: World) -> pd.DataFrame:
-        """Return the ``liquidations`` table."""
+        """Return the ``liquidations`` table and forget the events, whose memory it takes over."""
         import pandas as pd
 
-        tick, generation = (self.column(name).astype(np.int64) for name in ("tick", "generation"))
-        row, market, clearer = (self.column(name) for name in ("row", "market", "clearer"))
+        tick, generation = (self._taken(name).astype(np.int64) for name in ("tick", "generation"))
+        row, market, clearer = (self._taken(name) for name in ("row", "market", "clearer"))
         rows, inverse = np.unique(row, return_inverse=True)
         ids, owners = _names_of(world, rows)
         markets = world.scenario.markets
@@ -129,7 +136,7 @@ class EventLog:
             "tick": tick,
             "time": tick * world.clock.seconds,
             "generation": generation,
-            "kind": _texts(KINDS)[self.column("kind")],
+            "kind": _texts(KINDS)[self._taken("kind")],
             "clearer": venue,
             "venue": np.where(market >= 0, of_market[market], venue),
             "symbol": _texts([*(m.symbol for m in markets), ""])[market],
@@ -139,7 +146,9 @@ class EventLog:
         }
         for name, kept in COLUMNS.items():
             if kept is np.float64:
-                table[name] = self.column(name)
+                table[name] = self._taken(name)
+        self._chunks.clear()
+        self.count = 0
         # Named so, texts stay what they are in every version of pandas.
         return pd.DataFrame(
             {

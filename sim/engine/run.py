@@ -80,6 +80,8 @@ def run(
     world = build_world(scenario, seed, traders)
     world.checked = check or scenario.engine.check or os.environ.get(CHECK_VARIABLE) == "1"
     check_ledger(world.ledger, "the opening")
+    if progress is not None:
+        progress(0, world.clock.ticks)
     model = LiquidationModel(world, traders)
     try:
         ticks = world.clock.ticks

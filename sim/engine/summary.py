@@ -32,7 +32,7 @@ def summarise(
     recovery does not hide the fall.
     """
     events = tables["liquidations"]
-    trades = events[events["symbol"] != ""]
+    generation = events["generation"].to_numpy()[(events["symbol"] != "").to_numpy()]
     totals = world.totals
     liquidated = world.liquidated
     cascade = Cascade(
@@ -51,7 +51,7 @@ def summarise(
         "accounts_still_liquidatable": int((world.label >= 0).sum()),
         "traders": len(world.wallet_row),
         "traders_liquidated": len(np.unique(world.trader[liquidated])),
-        "generations": 0 if trades.empty else int(trades["generation"].max()) + 1,
+        "generations": int(generation.max(initial=-1)) + 1,
         "liquidated_notional": float(totals.liquidated.sum()),
         "backstop_notional": float(totals.backstop.sum()),
         "adl_notional": float(totals.adl.sum()),
@@ -71,7 +71,7 @@ def summarise(
 
 def _markets(world: World, recorder: Recorder, events: pd.DataFrame) -> dict[str, Any]:
     board = world.board
-    market_rows = events[events["kind"] == "market"]
+    market_rows = events.loc[events["kind"] == "market", ["venue", "symbol", "notional"]]
     by_market = market_rows.groupby(["venue", "symbol"])["notional"].sum()
     markets = {}
     for m, market in enumerate(world.scenario.markets):

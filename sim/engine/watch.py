@@ -214,6 +214,7 @@ class DueWatch:
         if moved[world.board.quote].any() or moved[world.columns].any():
             self.packed = nothing_packed(world.margin_inputs())
             self._doubtful = np.flatnonzero(world.out.notional > 0.0)
+            self.reached = True  # nobody asked who stands at a stop
             return self._doubtful, world.revalue(self._doubtful)
         inputs = world.margin_inputs()
         if not self.ready_to_sweep(changed):

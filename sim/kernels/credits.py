@@ -116,8 +116,14 @@ def credit(
     Raises
     ------
     IndexError
-        There is no such row.
+        There is no such row or column.
+    ValueError
+        There are more rows than amounts, or fewer.
     """
+    if len(rows) != len(amounts):
+        raise ValueError(f"{len(rows)} rows and {len(amounts)} amounts")
+    if not 0 <= column < balance.shape[1]:
+        raise IndexError("no such column")
     if len(rows) and not 0 <= rows.min() <= rows.max() < len(balance):
         raise IndexError("no such row")
     if len(sums.cell):

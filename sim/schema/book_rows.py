@@ -71,6 +71,9 @@ class _Stream:
         for _ in self.pieces():
             pass
         self._checks.refuse(self.broken)
+        for name, column in self.columns.items():
+            if column.dtype.kind == "i" and column.min(initial=0) < 0:
+                raise AssertionError(f"a row of the book points nowhere ({name}) and broke no rule")
         self.columns["account"] = accounts.number[self.columns["account"]]
         return self.columns
 

@@ -126,8 +126,9 @@ def _text_rules() -> Iterator[Rule]:
         ("positions", ("account_id", "venue", "symbol")),
     ):
         for column in columns:
-            # No text that begins with a sign after the space is blank: a cheap test first.
-            blank = f"t.{column} IS NULL OR (t.{column} < '!' AND trim(t.{column}) = '')"
+            # No text that begins with a visible sign of ASCII is blank: a cheap test first.
+            doubtful = f"(t.{column} < '!' OR t.{column} >= chr(127))"
+            blank = f"t.{column} IS NULL OR ({doubtful} AND trim(t.{column}) = '')"
             yield _single(table, column, blank, _quote, "text", value="NULL")
 
 

@@ -19,6 +19,7 @@ from sim.kernels import compiling
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.radius import RadiusInputs, account_radius, account_radius_numpy
 from tests.engine.random_worlds import load, worlds
+from tests.engine.small_worlds import linear, longs, perp, play
 
 TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts")
 RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -98,6 +99,33 @@ def test_compiled_and_plain_kernels_agree_on_random_worlds(
     finally:
         on_numpy(False)
     assert_same(*results)
+
+
+def test_stops_are_seen_after_a_sweep_while_the_quote_coin_moves(tmp_path, monkeypatch):
+    monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
+    monkeypatch.setattr(watch, "LONGEST_SWEEP", 3)
+    monkeypatch.setattr(watch, "CROWDED", 1.5)
+    crowd = [(size, 4.0 * size) for size in range(10, 40)]
+    fields = {
+        "assets": {"USDT": {"price": 1}, "BTC": {"price": 100, "volatility": 0.1}},
+        "shocks": [{"kind": "gbm", "assets": ["BTC", "USDT"], "volatility": 8}],
+        "traders": [
+            {"cohort": "s", "count": 300, "venues": {"one": 1}, "long_share": 0.5,
+             "behaviour": {"kind": "stop_loss", "trigger": 0.02},
+             "equity": {"dist": "constant", "value": 100},
+             "leverage": {"dist": "uniform", "min": 1, "max": 4}},
+        ],
+        "horizon": 400,
+        "record": {"every": 13},
+        "markets": [perp(impact=linear(1e-4))],
+    }  # fmt: skip
+    full, due = (
+        play(tmp_path, longs(*crowd), engine={"margin_check": mode}, **fields)
+        for mode in ("full", "due")
+    )
+    stopped = full.price_causes["cause"] == "trade:stop_loss"
+    assert stopped.any()
+    assert_same(full, due)
 
 
 NOISY = """

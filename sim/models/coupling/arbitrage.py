@@ -120,30 +120,27 @@ def _common_level(quotes: Sequence[Quote], slopes: Sequence[float], kappa: float
     volume, growth = _balance(quotes, kappa, guess)
     if abs(volume) <= 1e-13 * gross * kappa:
         return guess
-    low, high = min(q.gap for q in quotes), max(q.gap for q in quotes)
-    if volume < 0.0:
-        low = guess
-        bracketed = _balance(quotes, kappa, high)[0] > 0.0
-    else:
-        high = guess
-        bracketed = _balance(quotes, kappa, low)[0] < 0.0
-    return _root(quotes, kappa, guess, low, high, volume, growth) if bracketed else guess
+    return _root(quotes, kappa, guess, volume, growth)
 
 
 def _root(
-    quotes: Sequence[Quote],
-    kappa: float,
-    level: float,
-    low: float,
-    high: float,
-    volume: float,
-    growth: float,
+    quotes: Sequence[Quote], kappa: float, level: float, volume: float, growth: float
 ) -> float:
-    """Return the root of the balance between `low` and `high` by Newton's method, safeguarded.
+    """Return the root of the balance by Newton's method, safeguarded.
 
-    The balance grows with the level. A step that leaves the bracket, or is not half as long as
-    the one before, is replaced by halving the bracket.
+    The balance grows with the level, from nothing bought at the lowest gap to nothing sold at the
+    highest. A step that leaves the bracket, or is not half as long as the one before, is replaced
+    by halving the bracket.
+
+    Parameters
+    ----------
+    quotes : sequence of Quote
+    kappa, level : float
+    volume, growth : float
+        The balance at the level, not 0, and its derivative.
     """
+    low, high = min(q.gap for q in quotes), max(q.gap for q in quotes)
+    low, high = (level, high) if volume < 0.0 else (low, level)
     # The target prices of levels closer than this are the same but for rounding.
     resolved = PRICE_SPACING * max(q.price * q.worth for q in quotes) / kappa
     last = high - low
