@@ -223,3 +223,19 @@ def test_an_array_grows_as_rows_are_added():
         expected += [[k, -k], *([[k, k]] * k)]
     assert array.values.tolist() == expected
     assert array.values.dtype == np.float64
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_waits_without_equity_and_regains_it_is_alive_again(tmp_path, monkeypatch, mode):
+    oracle = Oracle(monkeypatch)
+    result = play(
+        tmp_path,
+        longs((10, 150), (10, 900)),
+        venues={"one": venue(liquidation={"kind": "full", "latency": 30})},
+        shocks=[jump(-0.2, at=2), jump(0.3, at=6)],
+        horizon=12,
+        engine={"margin_check": mode},
+    )
+    oracle.compare(result)
+    assert result.cohorts["accounts_alive"].tolist() == [2] * 2 + [1] * 4 + [2] * 6
+    assert result.liquidations.empty
