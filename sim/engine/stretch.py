@@ -86,6 +86,8 @@ class Stretches:
             return tick, None
         if not self.liquidations.at_rest or len(self.liquidations.calls.called):
             return tick, None
+        if not watch.unchanged() or (watch.sweeps and not watch.packing_holds()):
+            return tick, None
         stop = min(self._stop(tick), tick + 1) if watch.crowded else self._stop(tick)
         gap_start, gap_market, open_gap = self._watched_gaps()
         if stop <= tick or open_gap:
@@ -160,12 +162,9 @@ class Stretches:
         )
         part = slice(tick - block.first, stop - block.first)
         before = board.last.copy()
-        changed = watch.take_changed()
-        if watch.sweeps and not watch.ready_to_sweep(changed):
-            return tick, None
         done, how = calm_ticks(
             block.growth[part], block.asset_growth[part], world.clock.seconds,
-            rules, state, books, accounts, changed, self._shocked, self._relaxed,
+            rules, state, books, accounts, self._shocked, self._relaxed,
         )  # fmt: skip
         begun = done + (how != THROUGH)
         watch.passed(int(self._looked_at[0]), begun)

@@ -17,6 +17,7 @@ from sim.core.arrays import FloatArray, IntArray, union
 from sim.kernels.levels import empty_levels, hot_accounts, look, must_start_afresh, start_afresh
 from sim.kernels.radius import RadiusInputs, account_radius
 from sim.kernels.sweep import doubt, holds, nothing_packed, pack, sweep
+from sim.models.behaviour import behaviours
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -31,8 +32,14 @@ FADE, CROWDED, FORGOTTEN = 0.9, 2.5, 0.5
 second value looking at everybody costs less: after three ticks on which all were due, or with a
 quarter of them due on every tick. Below the third the crowd has gone."""
 
+LEAST_UNIT = 1e-6
+"""Least relative unit, so that the highest list reaches over a sixth of the price."""
+
 SHORTEST_SWEEP, LONGEST_SWEEP = 128, 1024
 """Looks at everybody before it is tried again whether few are due."""
+
+ROOM = 65_536
+"""Rows noted as changed between two recorded rows before repeated ones are dropped."""
 
 CLUTTER = 1 / 32
 """Share of packed accounts that have changed from which packing anew costs less."""
@@ -110,15 +117,18 @@ class DueWatch:
         self.packed = nothing_packed(world.margin_inputs())
         self._crowd = CROWDED - 1.1  # everybody is due at tick 0; if also at tick 1, sweep
         self._doubts = 0
+        self._swept_at = world.asset_price.copy()
         self._doubtful: IntArray = np.empty(0, dtype=np.int64)
         self._touched: list[IntArray] = []
+        self._put_back: IntArray = np.empty(0, dtype=np.int64)
+        self._waiting, self._room = 0, ROOM
         self._call_level = call_level
         stops = np.array([_stop_of(world, k) for k in range(len(world.rosters))])
         self._stop = stops if np.isfinite(stops).any() else np.empty(0)
         assets = list(world.scenario.assets.values())
         step = np.sqrt(world.clock.seconds / SECONDS_PER_YEAR)
         volatility = np.array([asset.volatility * step for asset in assets])
-        self._scale = np.where(volatility > 0.0, volatility, QUIET_UNIT)
+        self._scale = np.where(volatility > 0.0, np.maximum(volatility, LEAST_UNIT), QUIET_UNIT)
         self._moving = volatility > 0.0
         now = self.values()
         self.levels = empty_levels(world.accounts, self._unit(now), now)
@@ -156,9 +166,20 @@ class DueWatch:
         """Return the accounts that changed since the last look, ascending."""
         rows = self.world.ledger.take_changed()
         rows = rows[: np.searchsorted(rows, self.world.accounts)]
+        rows, self._put_back = union(rows, self._put_back), self._put_back[:0]
         if len(rows):
             self._touched.append(rows)
+            self._waiting += len(rows)
+        if self._waiting > self._room:
+            self._touched = [union(*self._touched)]
+            self._waiting = len(self._touched[0])
+            self._room = max(ROOM, 2 * self._waiting)
         return rows
+
+    def unchanged(self) -> bool:
+        """Return whether no account has changed since the last look."""
+        self._put_back = self.take_changed()
+        return not len(self._put_back)
 
     def scan(self) -> tuple[IntArray, IntArray]:
         """Revalue the due accounts; return them and those of them that are broken."""
@@ -188,6 +209,7 @@ class DueWatch:
                 self.packed = nothing_packed(world.margin_inputs())
                 self._start_afresh(self.values())
                 self._crowd = CROWDED - 1.0  # two crowded ticks more, and it goes on
+                self.reached = True  # who stands at a stop is known after the next look
             return
         fade = FADE**ticks
         share = looked_at / max(world.accounts, 1) / ticks
@@ -210,14 +232,16 @@ class DueWatch:
         While collateral or quote assets move, nobody can be packed and all are looked at in full.
         """
         world = self.world
-        moved = world.asset_price != self.levels.base[len(world.board.ids) :]
+        then, self._swept_at = self._swept_at, world.asset_price.copy()
+        moved = self._swept_at != then
         if moved[world.board.quote].any() or moved[world.columns].any():
             self.packed = nothing_packed(world.margin_inputs())
             self._doubtful = np.flatnonzero(world.out.notional > 0.0)
             self.reached = True  # nobody asked who stands at a stop
             return self._doubtful, world.revalue(self._doubtful)
         inputs = world.margin_inputs()
-        if not self.ready_to_sweep(changed):
+        self._doubt_changed(changed)
+        if not self.packing_holds():
             self.packed = pack(inputs, self.units, world.required, world.out)
             self._doubts = 0
         rows, broken = sweep(self.packed, inputs, world.required, world.out)
@@ -227,17 +251,20 @@ class DueWatch:
         self._doubtful = rows
         return rows, broken
 
-    def ready_to_sweep(self, changed: IntArray) -> bool:
-        """Have these accounts looked at in full from now on; return whether the packing is good."""
+    def packing_holds(self) -> bool:
+        """Return whether there is a packing, good at present prices."""
+        return len(self.packed.row) > 0 and holds(self.packed, self.world.margin_inputs())
+
+    def _doubt_changed(self, changed: IntArray) -> None:
+        """Have changed accounts looked at in full; drop the packing if it has become useless."""
         world, packed = self.world, self.packed
         world.revalue(changed)
-        if not len(packed.row) or not holds(packed, world.margin_inputs()):
-            return False
+        if not len(packed.row):
+            return
         self._doubt(changed)
         unknown = changed[packed.place[changed] < 0]
         if world.out.notional[unknown].any() or self._doubts > CLUTTER * len(packed.row):
             self.packed = nothing_packed(world.margin_inputs())
-        return len(self.packed.row) > 0
 
     def _doubt(self, rows: IntArray) -> None:
         doubt(self.packed, rows)
@@ -245,7 +272,7 @@ class DueWatch:
 
     def suspects(self) -> IntArray:
         """Return the accounts whose equity may have come or gone since this was last asked."""
-        touched, self._touched = self._touched, []
+        touched, self._touched, self._waiting = self._touched, [], 0
         close = self._doubtful if self.sweeps else hot_accounts(self.levels)
         return union(close, *touched)
 
@@ -260,5 +287,7 @@ class DueWatch:
 def _stop_of(world: World, draft: int) -> float:
     """Return the adverse move at which the traders of a draft close positions, or infinity."""
     traders = world.scenario.traders
-    behaviour: Any = traders[draft].behaviour if draft < len(traders) else None
-    return float(behaviour.trigger) if getattr(behaviour, "kind", "") == "stop_loss" else np.inf
+    if draft >= len(traders) or not behaviours[traders[draft].behaviour.kind].rests:
+        return np.inf
+    config: Any = traders[draft].behaviour
+    return float(config.trigger)

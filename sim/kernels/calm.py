@@ -192,14 +192,15 @@ def _value_collateral(rules: PriceRules, state: PriceState, accounts: Accounts) 
 
 
 @compiled_part
-def _somebody_is_reached(state: PriceState, accounts: Accounts, changed: IntArray) -> bool:
+def _somebody_is_reached(accounts: Accounts) -> bool:
     """Look at the accounts that are due; return whether one may be broken, called or stopped."""
     inputs, out, packed = accounts.inputs, accounts.out, accounts.packed
     if packed.row.shape[0] == 0:
         if must_start_afresh(accounts.levels, accounts.now):
             return True
+        none = np.empty(0, dtype=np.int64)
         rows, _, reached = look_loop(
-            accounts.levels, accounts.now, changed, inputs, accounts.units, accounts.required, out
+            accounts.levels, accounts.now, none, inputs, accounts.units, accounts.required, out
         )
         accounts.looked_at[0] += rows.shape[0]
         return reached
@@ -226,7 +227,6 @@ def calm_ticks(
     state: PriceState,
     books: Books,
     accounts: Accounts,
-    changed: IntArray,
     shocked: FloatArray,
     relaxed: FloatArray,
 ) -> tuple[int, int]:
@@ -240,9 +240,7 @@ def calm_ticks(
     seconds : float
         Length of a tick [s].
     rules, state, books, accounts
-        State at the end of the tick before.
-    changed : (C,) int64
-        Accounts that changed since the last look.
+        State at the end of the tick before; no account has changed since the last look.
     shocked, relaxed : (T, M) float64 [quote/base]
         Filled with the last prices after each tick's shock and after its relaxation.
 
@@ -271,7 +269,7 @@ def calm_ticks(
         index_prices_loop(rules, state)
         mark_prices_loop(rules, state)
         _value_collateral(rules, state, accounts)
-        if _somebody_is_reached(state, accounts, changed if t == 0 else changed[:0]):
+        if _somebody_is_reached(accounts):
             return t, REACHED
         _note_extremes(state, books)
     return growth.shape[0], THROUGH

@@ -248,7 +248,11 @@ def look_loop(
     required: FloatArray,
     out: MarginOutputs,
 ) -> tuple[IntArray, IntArray, bool]:
-    """Look at the due accounts; the compiled twin of `look_numpy`, but for the order of rows."""
+    """Look at the due accounts; the compiled twin of `look_numpy`.
+
+    It finds the same accounts, in another order, and may file one a level lower: a list whose
+    last account was taken out because it changed still counts as held at its old anchor.
+    """
     distance = np.empty(LEVELS)
     rows = _collect(levels, now, changed, distance)
     count = rows.shape[0]

@@ -20,6 +20,7 @@ import numpy as np
 
 from sim.core.arrays import FloatArray, Int16Array, IntArray
 from sim.kernels.compiling import HAS_NUMBA, compiled
+from sim.kernels.slots import slots_numpy
 
 
 class MarginInputs(NamedTuple):
@@ -75,11 +76,7 @@ def account_margin_numpy(
     inputs: MarginInputs, rows: IntArray, required: FloatArray, out: MarginOutputs
 ) -> IntArray:
     """Fill `out` at `rows` and return the breached ones; the plain reference."""
-    start, stop = inputs.position_start[rows], inputs.position_start[rows + 1]
-    counts = stop - start
-    owner = np.repeat(np.arange(len(rows)), counts)
-    offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    slot = np.repeat(start, counts) + offset
+    slot, owner = slots_numpy(inputs.position_start, rows)
     clearer = inputs.clearer[rows]
     equity = np.zeros(len(rows))
     for k in range(inputs.balance.shape[1]):

@@ -201,43 +201,47 @@ def index_prices_loop(rules: PriceRules, state: PriceState) -> None:
 
 
 @compiled_part
-def _remember_sample(state: PriceState, c: int, markets: IntArray) -> None:
+def _remember_sample(rules: PriceRules, state: PriceState, c: int, v: int) -> None:
     """Append a window's last sample to its history; make room where there is none."""
     capacity = state.lasted.shape[1]
+    first, last = rules.venue_start[v], rules.venue_start[v + 1]
     if state.end[c] == capacity:
-        first = state.begin[c]
-        for i in range(first, capacity):
-            state.lasted[c, i - first] = state.lasted[c, i]
-            for m in markets:
-                state.deviation[c, i - first, m] = state.deviation[c, i, m]
-        state.begin[c], state.end[c] = 0, capacity - first
+        gone = state.begin[c]
+        for i in range(gone, capacity):
+            state.lasted[c, i - gone] = state.lasted[c, i]
+            for k in range(first, last):
+                m = rules.venue_market[k]
+                state.deviation[c, i - gone, m] = state.deviation[c, i, m]
+        state.begin[c], state.end[c] = 0, capacity - gone
     at = state.end[c]
     state.lasted[c, at] = state.step[c]
-    for m in markets:
+    for k in range(first, last):
+        m = rules.venue_market[k]
         state.deviation[c, at, m] = state.sample[c, m] - state.origin[c, m]
     state.end[c] = at + 1
 
 
 @compiled_part
-def _weigh_history(state: PriceState, c: int, window: float, markets: IntArray) -> None:
+def _weigh_history(rules: PriceRules, state: PriceState, c: int, v: int) -> None:
     """Sum duration times deviation over the part of the window before this tick."""
-    first, stop = state.begin[c], state.end[c]
+    begin, end, window = state.begin[c], state.end[c], rules.part_window[c]
     room = max(window - state.step[c], 0.0)
-    share = np.zeros(stop - first)
+    share = np.zeros(end - begin)
     elapsed = 0.0
     expired = 0
-    for i in range(stop - 1, first - 1, -1):
+    for i in range(end - 1, begin - 1, -1):
         elapsed += state.lasted[c, i]
         age = elapsed - state.lasted[c, i]
-        share[i - first] = min(max(room - age, 0.0), state.lasted[c, i])
+        share[i - begin] = min(max(room - age, 0.0), state.lasted[c, i])
         if age >= window:
             expired += 1
-    for m in markets:
+    for k in range(rules.venue_start[v], rules.venue_start[v + 1]):
+        m = rules.venue_market[k]
         total = 0.0
-        for i in range(first, stop):
-            total += share[i - first] * state.deviation[c, i, m]
+        for i in range(begin, end):
+            total += share[i - begin] * state.deviation[c, i, m]
         state.history[c, m] = total
-    state.begin[c] = first + expired
+    state.begin[c] = begin + expired
 
 
 @compiled_part
@@ -246,21 +250,19 @@ def begin_tick_loop(rules: PriceRules, state: PriceState, seconds: float) -> Non
     for v in range(state.up.shape[0]):
         if not state.up[v]:
             continue
-        markets = rules.venue_market[rules.venue_start[v] : rules.venue_start[v + 1]]
         for c in range(rules.part_start[v], rules.part_start[v + 1]):
             kind = rules.part_kind[c]
-            if kind == EMA:
-                if state.sampled[c]:
-                    gain = rules.part_gain[c] if state.step[c] > 0.0 else 0.0
-                    for m in markets:
-                        before = state.average[c, m]
-                        state.average[c, m] = before + gain * (state.sample[c, m] - before)
-                state.step[c] = seconds
-            elif kind == TWAP:
-                if state.sampled[c] and state.step[c] != 0.0:
-                    _remember_sample(state, c, markets)
-                state.step[c] = seconds
-                _weigh_history(state, c, rules.part_window[c], markets)
+            if kind == EMA and state.sampled[c]:
+                gain = rules.part_gain[c] if state.step[c] > 0.0 else 0.0
+                for k in range(rules.venue_start[v], rules.venue_start[v + 1]):
+                    m = rules.venue_market[k]
+                    before = state.average[c, m]
+                    state.average[c, m] = before + gain * (state.sample[c, m] - before)
+            if kind == TWAP and state.sampled[c] and state.step[c] != 0.0:
+                _remember_sample(rules, state, c, v)
+            state.step[c] = seconds
+            if kind == TWAP:
+                _weigh_history(rules, state, c, v)
             state.sampled[c] = False
 
 

@@ -33,6 +33,7 @@ import numpy as np
 from sim.core.arrays import FloatArray, Int16Array, IntArray
 from sim.kernels.compiling import HAS_NUMBA, compiled, compiled_part
 from sim.kernels.margin import MarginInputs, MarginOutputs
+from sim.kernels.slots import slots_numpy
 
 REACH = 4.0
 """Multiple of today's price up to which the steepest maintenance rate is looked for."""
@@ -74,11 +75,7 @@ def account_radius_numpy(
 ) -> FloatArray:
     """Return the radius (N,) of each account; the plain reference of `account_radius`."""
     count = len(rows)
-    start, stop = inputs.position_start[rows], inputs.position_start[rows + 1]
-    counts = stop - start
-    owner = np.repeat(np.arange(count), counts)
-    offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    slot = np.repeat(start, counts) + offset
+    slot, owner = slots_numpy(inputs.position_start, rows)
     held = inputs.quantity[slot] != 0.0
     slot, owner = slot[held], owner[held]
     market = inputs.market[slot].astype(np.int64)

@@ -27,6 +27,7 @@ from sim.core.arrays import FloatArray, IntArray
 from sim.kernels.compiling import HAS_NUMBA, compiled, compiled_part
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.radius import SLACK, RadiusInputs
+from sim.kernels.slots import slots_numpy
 
 REACH = 2.0
 """Multiple of the prices at packing up to which the highest rate is looked for."""
@@ -177,10 +178,9 @@ def fill_numpy(
     packed: Packed, inputs: MarginInputs, units: RadiusInputs, required: FloatArray, part: slice
 ) -> None:
     """Fill in some of the packed accounts; the plain reference, equal but for orders of sums."""
-    row, start = packed.row[part], packed.start[part.start : part.stop + 1].astype(np.int64)
-    counts, count = np.diff(start), len(row)
-    owner = np.repeat(np.arange(count), counts)
-    slot = np.arange(start[0], start[-1]) - (start[:-1] - inputs.position_start[row])[owner]
+    row = packed.row[part]
+    count, first = len(row), int(packed.start[part.start])
+    slot, owner = slots_numpy(inputs.position_start, row)
     market = inputs.market[slot].astype(np.int64)
     size = inputs.quantity[slot] * inputs.multiplier[market]
     clearer = inputs.clearer[row].astype(np.int64)
@@ -201,8 +201,8 @@ def fill_numpy(
     worth = np.where(held > 0.0, inputs.weight_positive[clearer], inputs.asset_price) * held
     cash = worth.sum(axis=1) - np.bincount(owner, cost, count)
     gross = np.abs(worth).sum(axis=1) + np.bincount(owner, np.abs(cost), count)
-    packed.market[start[0] : start[-1]] = market
-    packed.size[start[0] : start[-1]] = size
+    packed.market[first : first + len(slot)] = market
+    packed.size[first : first + len(slot)] = size
     packed.cash[part] = cash - SLACK * (np.abs(cash) + gross)
 
 

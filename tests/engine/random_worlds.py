@@ -216,7 +216,7 @@ def couplings(dice: Dice, world: dict[str, Any]) -> list[Any]:
 
 def shock(dice: Dice, world: dict[str, Any], noise: bool) -> dict[str, Any]:
     base = dice.pick(*sorted({m["base"] for m in world["markets"]}))
-    at = dice.pick(0, 1, 3, 7)
+    at = dice.pick(0, 1, 3, 7, 9, 11)
     kinds = ["jump", "jump", "jump", "ramp", "depth", "outage", "peg", *(["gbm"] * noise)]
     kind = dice.pick(*kinds)
     if kind == "jump":
@@ -232,7 +232,7 @@ def shock(dice: Dice, world: dict[str, Any], noise: bool) -> dict[str, Any]:
         return {"kind": kind, "at": at, "duration": 4, "asset": base, "return": fall}
     if kind == "outage":
         down = dice.pick(*world["venues"])
-        return {"kind": kind, "venue": down, "at": at, "duration": dice.pick(1, 4)}
+        return {"kind": kind, "venue": down, "at": at, "duration": dice.pick(1, 4, 25)}
     if kind == "gbm":
         coin = dice.pick(*sorted({m["quote"] for m in world["markets"]}))
         moved = dice.pick([base], [base], [base, coin])
@@ -252,8 +252,8 @@ def worlds(draw: Any, cohorts: bool = True, noise: bool = True) -> dict[str, Any
         "schema_version": 1,
         "name": "random",
         "seed": 3,
-        "clock": {"tick": 1, "horizon": dice.pick(12, 12, 40)},
-        "record": {"every": dice.pick(1, 1, 4)},
+        "clock": {"tick": 1, "horizon": dice.pick(12, 12, 40, 80)},
+        "record": {"every": dice.pick(1, 1, 4, 11)},
         "engine": {"max_generations": 5000},
         "assets": {coin: assets[coin] for coin in coins}
         | {

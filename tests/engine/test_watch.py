@@ -19,7 +19,6 @@ from sim.kernels import compiling
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.radius import RadiusInputs, account_radius, account_radius_numpy
 from tests.engine.random_worlds import load, worlds
-from tests.engine.small_worlds import linear, longs, perp, play
 
 TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts")
 RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -101,30 +100,77 @@ def test_compiled_and_plain_kernels_agree_on_random_worlds(
     assert_same(*results)
 
 
-def test_stops_are_seen_after_a_sweep_while_the_quote_coin_moves(tmp_path, monkeypatch):
-    monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-    monkeypatch.setattr(watch, "LONGEST_SWEEP", 3)
-    monkeypatch.setattr(watch, "CROWDED", 1.5)
-    crowd = [(size, 4.0 * size) for size in range(10, 40)]
-    fields = {
-        "assets": {"USDT": {"price": 1}, "BTC": {"price": 100, "volatility": 0.1}},
-        "shocks": [{"kind": "gbm", "assets": ["BTC", "USDT"], "volatility": 8}],
-        "traders": [
-            {"cohort": "s", "count": 300, "venues": {"one": 1}, "long_share": 0.5,
-             "behaviour": {"kind": "stop_loss", "trigger": 0.02},
-             "equity": {"dist": "constant", "value": 100},
-             "leverage": {"dist": "uniform", "min": 1, "max": 4}},
-        ],
-        "horizon": 400,
-        "record": {"every": 13},
-        "markets": [perp(impact=linear(1e-4))],
-    }  # fmt: skip
+SWUNG = """
+schema_version: 1
+name: swung
+clock: {{tick: 1s, horizon: 200s}}
+engine: {{margin_check: {mode}}}
+assets:
+  USDT: {{price: 1}}
+  BTC: {{price: 100, volatility: 0.02}}
+  ETH: {{price: 10, volatility: 0.02}}
+venues: {{a: {{margin: {{kind: cross, maintenance_rate: 0.01}}, collateral: {{BTC: 0}}}}}}
+markets:
+  - {{venue: a, symbol: BTC-PERP, kind: perpetual, base: BTC, quote: USDT,
+     impact: {{kind: linear, depth: 1e7}}}}
+  - {{venue: a, symbol: ETH-PERP, kind: perpetual, base: ETH, quote: USDT,
+     impact: {{kind: linear, depth: 1e6}}}}
+traders:
+  - {{cohort: c, count: 300, venues: {{a: 1}}, long_share: 1, portfolio: {{BTC: 1}},
+     collateral: {{BTC: 1}}, equity: {{dist: constant, value: 1000}},
+     leverage: {{dist: constant, value: 0.5}}}}
+  - {{cohort: s, count: 5, venues: {{a: 1}}, long_share: 1, portfolio: {{ETH: 1}},
+     behaviour: {{kind: stop_loss, trigger: 0.1}}, equity: {{dist: constant, value: 1000}},
+     leverage: {{dist: constant, value: 2}}}}
+shocks:
+  - {{kind: path, at: 0, asset: BTC, points: {points}}}
+  - {{kind: jump, at: {at}, asset: ETH, return: -0.2}}
+"""
+
+
+def test_a_stop_on_the_last_tick_of_a_sweep_is_seen():
+    # Collateral swings until tick 140, so that everybody is looked at; near 129 a sweep ends.
+    points = [[t, (100, 500)[t % 2] if t < 140 else 100] for t in range(200)]
+    for at in range(126, 134):
+        full, due = (
+            sim.run(sim.load_text(SWUNG.format(mode=mode, points=points, at=at), file="<t>"))
+            for mode in ("full", "due")
+        )
+        assert (full.price_causes["cause"] == "trade:stop_loss").any()
+        assert_same(full, due)
+
+
+OUT = """
+schema_version: 1
+name: out
+clock: {{tick: 1s, horizon: 5min}}
+record: {{every: 97s}}
+engine: {{margin_check: {mode}}}
+assets: {{USDT: {{price: 1}}, BTC: {{price: 100, volatility: 0.6}}}}
+venues:
+  a: {{margin: {{kind: cross, maintenance_rate: 0.01}}, mark: {{kind: twap, window: 7s}}}}
+  b: {{margin: {{kind: cross, maintenance_rate: 0.01}}, mark: {{kind: ema, half_life: 3s}}}}
+markets:
+  - {{venue: a, symbol: BTC-PERP, kind: perpetual, base: BTC, quote: USDT,
+     impact: {{kind: linear, depth: 1e6, resilience_half_life: 20s}}}}
+  - {{venue: b, symbol: BTC-PERP, kind: perpetual, base: BTC, quote: USDT,
+     impact: {{kind: linear, depth: 1e6}}}}
+traders:
+  - {{cohort: c, count: 200, venues: {{a: 0.5, b: 0.5}}, long_share: 0.7,
+     equity: {{dist: constant, value: 1000}}, leverage: {{dist: uniform, min: 1, max: 40}}}}
+shocks:
+  - {{kind: gbm, assets: [BTC]}}
+  - {{kind: ramp, at: 40s, duration: 5s, asset: BTC, return: -0.04}}
+  - {{kind: outage, venue: b, at: 70s, duration: 50s}}
+  - {{kind: outage, venue: a, at: 150s, duration: 30s}}
+"""
+
+
+def test_calm_ticks_hold_back_what_moves_while_a_venue_is_down():
     full, due = (
-        play(tmp_path, longs(*crowd), engine={"margin_check": mode}, **fields)
-        for mode in ("full", "due")
+        sim.run(sim.load_text(OUT.format(mode=mode), file="<t>")) for mode in ("full", "due")
     )
-    stopped = full.price_causes["cause"] == "trade:stop_loss"
-    assert stopped.any()
+    assert 0 < len(full.liquidations) < 200
     assert_same(full, due)
 
 

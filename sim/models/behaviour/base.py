@@ -73,8 +73,8 @@ class Behaviour(Protocol):
     """Whether it never sends an order."""
 
     rests: bool
-    """Whether it only closes positions whose mark has reached the stop of its configuration, so
-    that accounts far from theirs need not be asked."""
+    """Whether it only closes positions whose mark has gone by the `trigger` of its configuration
+    against them, so that accounts far from that need not be asked."""
 
     def __init__(self, config: Any, view: CohortView) -> None:
         """Prepare the rule from its configuration and the view at the start."""
