@@ -41,7 +41,7 @@ FULL = Sizes(
         "numpy": {"quiet": (6, 50), "crash": (3, 30)},
         "full_scan": {"quiet": (6, 500), "crash": (1, 300)},
     },
-    worst=(100_000, 1_000),
+    worst=(100_000, 4_000),
     growth=(10_000, 100_000, 1_000_000),
     short=(10_000, 1_800),
     small=100,

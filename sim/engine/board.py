@@ -11,7 +11,7 @@ import numpy as np
 from sim.core.arrays import BoolArray, FloatArray, IntArray
 from sim.core.errors import RunError
 from sim.engine.causes import Booking, CauseBook, split_log_move
-from sim.models.impact import ImpactModel, build_impact
+from sim.models.impact import ImpactModel, build_impact, square_root
 
 if TYPE_CHECKING:
     from sim.schema import Scenario
@@ -101,6 +101,12 @@ class MarketBoard:
         self.causes = CauseBook(len(markets))
         self.floor_hits = 0
         self._pending = np.zeros(len(markets))
+        kinds = [type(impact) is square_root.SquareRootImpact for impact in self.impact]
+        self._square_root = np.flatnonzero(kinds)
+        models = [i for i in self.impact if type(i) is square_root.SquareRootImpact]
+        size = multiplier[self._square_root]
+        self._square_root_depths = square_root.Depths(models, DEPTH_BAND, size)
+        self._other_books = [m for m, quick in enumerate(kinds) if not quick]
         self.arbitrage_cause = [f"arbitrage:{market.venue}" for market in markets]
         self._tradable = np.zeros(len(markets), dtype=bool)
         self._tradable_at = b"", b""
@@ -120,6 +126,15 @@ class MarketBoard:
     def exogenous_price(self) -> FloatArray:
         """Return the initial prices (M,) [quote/base] moved by exogenous returns alone."""
         return np.asarray(self.initial * np.exp(self.causes.log_move_of("exogenous")))
+
+    def depths(self) -> FloatArray:
+        """Return `depth` (M,) [quote] of every market."""
+        quick = self._square_root
+        found = np.zeros(len(self.ids))
+        found[quick] = self._square_root_depths.at(self.last[quick], self.liquidity[quick])
+        for market in self._other_books:
+            found[market] = self.depth(market)
+        return found
 
     def depth(self, market: int) -> float:
         """Return the notional [quote] of a sell that lowers an undisplaced book by 1 %."""

@@ -124,7 +124,7 @@ class Recorder:
         board = self.world.board
         row = self._prices.extend(1)[0]
         row[:, 0], row[:, 1], row[:, 2] = board.last, board.mark, board.index
-        row[:, 3] = [board.depth(m) for m in range(len(row))]
+        row[:, 3] = board.depths()
 
     def _note_causes(self) -> None:
         found = self.world.board.causes.flush()

@@ -35,7 +35,7 @@ quarter of them due on every tick. Below the third the crowd has gone."""
 LEAST_UNIT = 1e-6
 """Least relative unit, so that the highest list reaches over a sixth of the price."""
 
-SHORTEST_SWEEP, LONGEST_SWEEP = 128, 1024
+SHORTEST_SWEEP, LONGEST_SWEEP = 256, 2048
 """Looks at everybody before it is tried again whether few are due."""
 
 ROOM = 65_536

@@ -256,7 +256,8 @@ def calm_ticks(
         _shock(state, books, growth[t], asset_growth[t])
         for m in range(state.last.shape[0]):
             shocked[t, m] = state.last[m]
-        value_assets_loop(rules, state)
+        if books.gap_start.shape[0] > 1:  # only arbitrageurs ask before marks are made
+            value_assets_loop(rules, state)
         astray = _relax(rules, state, books)
         for m in range(state.last.shape[0]):
             relaxed[t, m] = state.last[m]

@@ -9,7 +9,7 @@ import pytest
 
 import sim
 from sim.engine.build import build_world
-from tests.engine.small_worlds import linear, perp, venue
+from tests.engine.small_worlds import build, linear, perp, venue
 
 
 @pytest.fixture
@@ -50,6 +50,19 @@ def test_a_board_relaxes_like_each_model(board, seconds):
     assert list(zip(board.last.tolist(), board.anchor.tolist(), strict=True)) == expected
     booked = np.log(board.last / before)
     np.testing.assert_array_equal(board.causes.log_move_of("reversion"), booked)
+
+
+@pytest.mark.parametrize("thinned", [1.0, 0.37, 0.0])
+def test_depths_are_those_of_each_book(tmp_path, thinned):
+    square = {"kind": "square_root", "adv": 3e6, "sigma": 0.037}
+    markets = [perp(base=base, multiplier=0.7, impact=square) for base in ("A", "B")]
+    markets.append(perp(base="C", impact=linear(1e-3)))
+    assets = {"USDT": {"price": 1}, "A": {"price": 113.7}, "B": {"price": 0.0173}}
+    scenario = build(tmp_path, markets=markets, assets={**assets, "C": {"price": 7}})
+    board = build_world(scenario, 1).board
+    board.liquidity = np.full(3, thinned)
+    board.last[:] *= [1.013, 0.77, 1.3]
+    assert board.depths().tolist() == [board.depth(m) for m in range(3)]
 
 
 def test_recovery_stops_at_the_floor(board):

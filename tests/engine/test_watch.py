@@ -103,7 +103,7 @@ def test_compiled_and_plain_kernels_agree_on_random_worlds(
 SWUNG = """
 schema_version: 1
 name: swung
-clock: {{tick: 1s, horizon: 200s}}
+clock: {{tick: 1s, horizon: 300s}}
 engine: {{margin_check: {mode}}}
 assets:
   USDT: {{price: 1}}
@@ -129,9 +129,9 @@ shocks:
 
 
 def test_a_stop_on_the_last_tick_of_a_sweep_is_seen():
-    # Collateral swings until tick 140, so that everybody is looked at; near 129 a sweep ends.
-    points = [[t, (100, 500)[t % 2] if t < 140 else 100] for t in range(200)]
-    for at in range(126, 134):
+    # Collateral swings until tick 270, so that everybody is looked at; near 257 a sweep ends.
+    points = [[t, (100, 500)[t % 2] if t < 270 else 100] for t in range(300)]
+    for at in range(254, 262):
         full, due = (
             sim.run(sim.load_text(SWUNG.format(mode=mode, points=points, at=at), file="<t>"))
             for mode in ("full", "due")

@@ -30,9 +30,13 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+import numpy as np
+
+from sim.core.arrays import FloatArray
 from sim.models.impact.base import (
     IMPACTS,
     ImpactConfig,
@@ -133,6 +137,31 @@ class SquareRootImpact(ImpactModel):
         if displacement == 0.0:
             return math.inf
         return 0.5 * anchor * anchor * self._squared_scale(liquidity) / displacement
+
+
+class Depths:
+    """`notional_to_move` of many books at once, to the last bit.
+
+    Parameters
+    ----------
+    models : sequence of SquareRootImpact, length N
+    band : float
+    multiplier : (N,) float64
+    """
+
+    def __init__(
+        self, models: Sequence[SquareRootImpact], band: float, multiplier: FloatArray
+    ) -> None:
+        self.strength = np.array([(model.y * model.sigma) ** 2 for model in models])
+        self.volume = np.array([model.volume for model in models])
+        self.band, self.multiplier = band, multiplier
+
+    def at(self, price: FloatArray, liquidity: FloatArray) -> FloatArray:
+        """Return the depths (N,) [quote]; 0 for an empty book, which has liquidity 0."""
+        after = (price * (1.0 - self.band) - price) / price
+        with np.errstate(divide="ignore"):
+            quantity = after * np.abs(after) / (self.strength / (self.volume * liquidity))
+        return np.where(liquidity == 0.0, 0.0, -quantity * price * self.multiplier)
 
 
 def _mean_displacement(before: float, after: float) -> float:
