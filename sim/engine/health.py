@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sim.engine.listing import Listing
     from sim.models.margin.tables import MarginTables
 
-_BLOCK = 1 << 16  # accounts per block: keeps the tier look-up in cache and memory flat
 _BELOW = 1.0 - 2.0**-49  # a few units in the last place: rounding stays on the healthy side
 
 
@@ -37,8 +36,8 @@ def initial_margin(draft: AccountsDraft, listing: Listing, tables: MarginTables)
         If a clearer has no margin rule for a market in which one of its accounts is.
     """
     need = np.empty(draft.accounts)
-    for first in range(0, draft.accounts, _BLOCK):
-        last = min(first + _BLOCK, draft.accounts)
+    for part in blocks(draft.accounts):
+        first, last = part.start, part.stop
         begin, end = draft.position_start[first], draft.position_start[last]
         market = draft.position_market[begin:end].astype(np.int64)
         sizes = np.diff(draft.position_start[first : last + 1])

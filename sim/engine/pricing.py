@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sim.core.arrays import IntArray
+from sim.engine.draft import starts
 from sim.kernels.compiling import HAS_NUMBA
 from sim.kernels.prices import (
     EMA,
@@ -213,16 +214,16 @@ def price_rules(
         quote=board.quote.astype(np.int64),
         venue=board.venue.astype(np.int64),
         order=np.array([asset for asset, _ in valued_by], dtype=np.int64),
-        member_start=_starts([len(some) for _, some in valued_by]),
+        member_start=starts(np.array([len(some) for _, some in valued_by], dtype=np.int64)),
         member=_joined([some for _, some in valued_by]),
         opening_price=board.opening_price,
         opening_value=board.opening_value,
         group=group,
-        group_start=_starts([len(weights) for _, weights in groups]),
+        group_start=starts(np.array([len(weights) for _, weights in groups], dtype=np.int64)),
         group_market=_joined([list(weights) for _, weights in groups]),
         group_weight=np.array([w for _, some in groups for w in some.values()], dtype=np.float64),
         group_median=np.array([method == "median" for method, _ in groups], dtype=np.bool_),
-        part_start=_starts([len(some) for some in parts]),
+        part_start=starts(np.array([len(some) for some in parts], dtype=np.int64)),
         part_kind=np.array([KINDS[part.kind] for part in flat], dtype=np.int64),
         part_index=np.array([getattr(p, "of", "last") == "index" for p in flat], dtype=np.bool_),
         part_gain=np.array(
@@ -232,7 +233,7 @@ def price_rules(
             ]
         ),
         part_window=np.array([p.window if p.kind == "twap" else 0.0 for p in flat], dtype=float),
-        venue_start=_starts([len(some) for some in by_venue]),
+        venue_start=starts(np.array([len(some) for some in by_venue], dtype=np.int64)),
         venue_market=_joined(by_venue),
     )
 
@@ -262,10 +263,6 @@ def price_state(world: World, rules: PriceRules) -> PriceState:
         begin=np.zeros(parts, dtype=np.int64),
         end=np.zeros(parts, dtype=np.int64),
     )
-
-
-def _starts(counts: Sequence[int]) -> IntArray:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
 def _joined(parts: Sequence[Any]) -> IntArray:

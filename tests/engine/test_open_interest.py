@@ -168,5 +168,5 @@ def test_scaling_does_not_depend_on_how_many_are_scaled_together(block, monkeypa
     drafts = [draw(scenario), draw(scenario, 1)]
     usual = [digest(draft) for draft in scaled(scenario, drafts)]
     monkeypatch.setattr("sim.core.arrays.BLOCK", block)
-    monkeypatch.setattr("sim.engine.health._BLOCK", block)
+    monkeypatch.setattr("sim.core.arrays.BLOCK", block)
     assert [digest(draft) for draft in scaled(scenario, drafts)] == usual

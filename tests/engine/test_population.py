@@ -203,7 +203,7 @@ def test_accounts_do_not_depend_on_how_many_are_drawn_together(block, monkeypatc
     for place in (
         "sim.core.arrays.BLOCK",
         "sim.engine.sampling._BLOCK",
-        "sim.engine.health._BLOCK",
+        "sim.core.arrays.BLOCK",
     ):
         monkeypatch.setattr(place, block)
     assert [digest(draw(scenario)) for scenario in scenarios] == usual
