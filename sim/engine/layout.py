@@ -33,6 +33,8 @@ class Layout:
     Attributes
     ----------
     plan : RowPlan
+    backstopped : (B,) int64
+        Venues with a backstop, whose row has a position in every market.
     offset : (D + 1,) int64
         First account of each draft.
     clearer, cohort : (A,) int16
@@ -56,6 +58,8 @@ class Layout:
         coupled = [coupled_markets(scenario, c) for c in scenario.coupling if c.kind == "arbitrage"]
         self.arbitrage_markets = [m for group in coupled for m in group]
         self.offset = starts(np.array([d.accounts for d in drafts], dtype=np.int64))
+        layers = [[layer.kind for layer in v.waterfall] for v in scenario.venues.values()]
+        self.backstopped = np.flatnonzero(["backstop" in kinds for kinds in layers])
         self._first_trader = starts(np.array([d.traders for d in drafts], dtype=np.int64)).tolist()
         wallets = [_wallets(d.wallet) for d in drafts]
         self.plan = RowPlan(
@@ -131,6 +135,7 @@ class Layout:
         self._start.clear()
         counts[plan.first_arbitrage : plan.first_clearing] = 1
         counts[plan.first_outside : plan.first_fund] = 1
+        counts[plan.first_backstop + self.backstopped] = markets
         start = starts(counts)
         row = np.repeat(np.arange(plan.total, dtype=np.int32), counts)
         del counts
@@ -138,6 +143,8 @@ class Layout:
         market = _poured(self._market, np.empty(row.size, dtype=np.int16))
         market[held : held + plan.arbitrage] = self.arbitrage_markets
         market[outside] = np.arange(markets)
+        for row_of in (plan.first_backstop + self.backstopped).tolist():
+            market[start[row_of] : start[row_of + 1]] = np.arange(markets)
         quantity = _poured(self._quantity, np.zeros(row.size))
         entry = _poured(self._entry, np.zeros(row.size))
         entry[quantity == 0.0] = 0.0

@@ -16,6 +16,7 @@ from sim.engine.coupling import close_level_gaps
 from sim.engine.handwritten import OwnAccount, VenueView
 from sim.engine.liquidations import LiquidationEngine
 from sim.engine.losses import socialise
+from sim.engine.mechanisms import build_mechanisms
 from sim.engine.pricing import Pricing
 from sim.engine.recorder import Recorder
 from sim.engine.stretch import Stretches
@@ -49,6 +50,7 @@ class LiquidationModel(mesa.Model):
         self.world = world
         self.groups = coupling_groups(world)
         self.calls = CallDesk(world)
+        world.mechanisms = build_mechanisms(world)
         self.recorder = Recorder(world)
         self.venues = [self._venue(v, name) for v, name in enumerate(world.venue_names)]
         self.pricing = Pricing(world, self.venues)
@@ -66,6 +68,9 @@ class LiquidationModel(mesa.Model):
             world, self.pricing, self.liquidations, self.recorder, self.groups, deciding
         )
         self.phases = [(name, getattr(self, f"_{name}")) for name in PHASES]
+        self.mechanisms = {
+            name: [m for m in world.mechanisms if name in m.phases] for name in PHASES
+        }
 
     def _venue(self, number: int, name: str) -> Venue:
         markets = np.flatnonzero(self.world.board.venue == number)
@@ -116,6 +121,8 @@ class LiquidationModel(mesa.Model):
             if waiting:
                 continue
             run()
+            for mechanism in self.mechanisms[name]:
+                mechanism.act(name)
             if self.world.checked:
                 check(self.world.ledger, f"phase {name} of tick {number}")
 

@@ -27,6 +27,7 @@ VENUES = (
 )  # fmt: skip
 CAUSES = ("tick", "generation", "venue", "symbol", "cause", "price_move")
 COHORTS = ("tick", "cohort", "venue", "accounts_alive", "equity", "gross_notional")
+MECHANISMS = ("tick", "time", "venue", "symbol", "series", "value")
 
 CONSERVATION_CHECKS = 16
 """Recorded ticks at which the whole ledger is checked, about; the last one comes on top."""
@@ -68,6 +69,8 @@ class Recorder:
         self._halted = GrowingArray((venues,), np.bool_, rows)
         self._alive = GrowingArray((len(self.cells.present),), np.int64, rows)
         self._cohorts = GrowingArray((len(self.cells.present), 2), np.float64, rows)
+        self.series = [one for mechanism in world.mechanisms for one in mechanism.series()]
+        self._series = GrowingArray((len(self.series),), np.float64, rows)
         self._causes = GrowingArray((4,), np.int32)
         self._moves = GrowingArray((), np.float64)
         self._cause_names: dict[str, int] = {}
@@ -114,6 +117,7 @@ class Recorder:
         self._note_prices()
         self._note_causes()
         self._note_accounts()
+        self._series.append(np.array([one.read() for one in self.series]))
         if number % self._check_every == 0 or world.tick == world.clock.ticks - 1:
             error = conservation_error(world.ledger)
             self.worst_conservation = float(np.maximum(self.worst_conservation, error))
@@ -151,13 +155,14 @@ class Recorder:
         row[:, 0], row[:, 1] = equity[present], cells.notional()[present]
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the five tables of the run."""
+        """Return the tables of the run."""
         return {
             "prices": self._price_table(),
             "venues": self._venue_table(),
             "price_causes": self._cause_table(),
             "cohorts": self._cohort_table(),
             "liquidations": self.world.events.table(self.world),
+            "mechanisms": self._mechanism_table(),
         }
 
     def _price_table(self) -> pd.DataFrame:
@@ -188,6 +193,18 @@ class Recorder:
         moves = self._moves.values
         columns = (tick, generation, venues[market], symbols[market], names, moves)
         return _frame(dict(zip(CAUSES, columns, strict=True)))
+
+    def _mechanism_table(self) -> pd.DataFrame:
+        """Return the series of all mechanisms; without rows where there is none."""
+        markets, venues = self.world.scenario.markets, self.world.venue_names
+        listed = [(markets[one.market].symbol if one.market >= 0 else "") for one in self.series]
+        return self._table(
+            MECHANISMS,
+            _texts([venues[one.venue] for one in self.series]),
+            _texts(listed),
+            _texts([one.name for one in self.series]),
+            self._series.values.ravel(),
+        )
 
     def _table(self, names: tuple[str, ...], *columns: NDArray[Any]) -> pd.DataFrame:
         """Return a table with the same things at every recorded tick.

@@ -18,7 +18,7 @@ from sim.engine.parquet import write_parquet
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("prices", "venues", "liquidations", "price_causes", "cohorts")
+TABLES = ("prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms")
 """Tables of a run folder."""
 
 NOT_COMPARED = ("manifest.json",)
@@ -33,7 +33,7 @@ class Result:
     ----------
     summary, manifest : dict
         JSON-able.
-    prices, venues, liquidations, price_causes, cohorts : pandas.DataFrame
+    prices, venues, liquidations, price_causes, cohorts, mechanisms : pandas.DataFrame
         Columns as the documentation of tables names them.
     """
 
@@ -44,6 +44,7 @@ class Result:
     liquidations: pd.DataFrame
     price_causes: pd.DataFrame
     cohorts: pd.DataFrame
+    mechanisms: pd.DataFrame
 
     @cached_property
     def cascade(self) -> Cascade:

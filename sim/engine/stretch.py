@@ -1,9 +1,10 @@
 """Calm stretches of a run, stepped in one compiled call each.
 
 A stretch begins after a tick that left nothing to do: nobody liquidatable, called or waiting for
-a batch, nobody who decides afresh on every tick. It ends at the next recorded tick, before the
-next start or end of an outage, arrival of a top-up or book that empties, or inside the tick in
-which somebody has something to do (`sim.kernels.calm`).
+a batch, nobody who decides afresh on every tick, no mechanism that has something to do. It ends
+at the next recorded tick, before the next start or end of an outage, arrival of a top-up, book
+that empties or tick of a mechanism, or inside the tick in which somebody has something to do
+(`sim.kernels.calm`).
 """
 
 from __future__ import annotations
@@ -123,6 +124,7 @@ class Stretches:
         stop = min(-(-tick // stride) * stride + 1, world.clock.ticks)
         stop = min(stop, world.exogenous.steady_until(tick))
         stop = min([stop, *(item.arrival for item in world.transit)])
+        stop = min([stop, *(m.quiet_until(tick) for m in world.mechanisms)])
         if stop <= tick:
             return stop
         block = self._block

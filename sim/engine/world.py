@@ -17,6 +17,7 @@ from sim.models.margin import MarginTables
 if TYPE_CHECKING:
     from sim.engine.board import MarketBoard
     from sim.engine.events import EventLog
+    from sim.engine.mechanism import Mechanism
     from sim.engine.roster import Roster
     from sim.engine.watch import Watch
     from sim.models.shock import Exogenous
@@ -110,6 +111,8 @@ class World:
         What a clearer's haircut leaves of each balance asset.
     watch : Watch, optional
         Knows which accounts could have crossed a level; None before the run begins.
+    mechanisms : list of Mechanism
+        What venues do by the clock beside margining, in the order in which they act.
     """
 
     scenario: Scenario
@@ -151,6 +154,7 @@ class World:
     tick: int = 0
     checked: bool = False
     watch: Watch | None = None
+    mechanisms: list[Mechanism] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.keep = 1.0 - self.haircut

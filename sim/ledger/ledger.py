@@ -112,6 +112,10 @@ class Ledger:
         """
         return self._changed.take()
 
+    def note_changed(self, rows: IntArray) -> None:
+        """Have rows (N,) int64 count as changed, as where the rules that they are under changed."""
+        self._changed.note(rows)
+
     def transfer(
         self,
         source: IntArray | int,

@@ -2,7 +2,8 @@
 
 Rows are laid out in blocks: traders' accounts, traders' outside wallets, the arbitrageurs'
 accounts, then per market its clearing row and its outside-liquidity row, per clearer its
-insurance fund and its own (house) row, one row for money in transit and one for the world.
+insurance fund, its own (house) row, its backstop and its keepers, one row for money
+in transit and one for the world.
 """
 
 from __future__ import annotations
@@ -51,9 +52,19 @@ class RowPlan:
         return self.first_fund + self.venues
 
     @property
+    def first_backstop(self) -> int:
+        """Row of the backstop of venue 0, which takes positions over and holds them."""
+        return self.first_house + self.venues
+
+    @property
+    def first_keeper(self) -> int:
+        """Row of the keepers of venue 0: outsiders who earn by liquidating its accounts."""
+        return self.first_backstop + self.venues
+
+    @property
     def transit(self) -> int:
         """Row of money on its way between two accounts."""
-        return self.first_house + self.venues
+        return self.first_keeper + self.venues
 
     @property
     def desk(self) -> int:

@@ -7,6 +7,7 @@ from sim.schema.distributions import Distribution
 from sim.schema.identity import canonical, file_digests, resolved, scenario_id
 from sim.schema.impact import Impact
 from sim.schema.json_schema import json_schema
+from sim.schema.liquidation import Liquidation
 from sim.schema.loader import load, load_mapping, load_text
 from sim.schema.margin import Margin, MarginCall, Tier
 from sim.schema.mark import Mark
@@ -16,7 +17,7 @@ from sim.schema.presets import list_presets, preset
 from sim.schema.scenario import Scenario
 from sim.schema.shocks import Shock
 from sim.schema.traders import BookSource, Cohort, TopUp
-from sim.schema.venue import Liquidation, Venue
+from sim.schema.venue import Venue
 from sim.schema.waterfall import Layer
 from sim.schema.world import Asset, Clock, Engine, Record
 

@@ -51,8 +51,8 @@ def trade(book, slot, change, price):
 
 def test_rows_follow_each_other():
     names = ("first_wallet", "first_clearing", "first_outside", "first_fund", "first_house",
-             "transit", "desk", "world", "total")  # fmt: skip
-    assert [getattr(PLAN, name) for name in names] == [3, 3, 5, 7, 8, 9, 10, 11, 12]
+             "first_backstop", "first_keeper", "transit", "desk", "world", "total")  # fmt: skip
+    assert [getattr(PLAN, name) for name in names] == [3, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14]
 
 
 def test_adding_averages_the_entry_and_pays_nothing():

@@ -192,7 +192,7 @@ def test_nothing_is_left_of_what_was_closed():
 
 def test_a_ledger_that_does_not_track_works_as_well():
     tracked, plain = small_ledger(), small_ledger()
-    tracked.track(np.array([0, 1, 1] + [-1] * 9), 2)
+    tracked.track(np.array([0, 1, 1] + [-1] * (tracked.plan.total - 3)), 2)
     for made in (tracked, plain):
         trade(made, 0, 2.0, 100.0)
         trade(made, 2, -1.0, 90.0)

@@ -1,0 +1,77 @@
+"""What a venue does by the clock beside margining: the hooks of a mechanism.
+
+Funding, recalibrated margin, backstops, breakers and the like are mechanisms. Each acts after the
+phases that it names, tells until when ticks may be gone through without it, and may show series
+that are recorded with every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sim.engine.world import World
+
+NEVER = int(np.iinfo(np.int64).max)
+"""Tick that no run reaches."""
+
+NO_MARKET = -1
+"""Market of a series that belongs to a whole venue."""
+
+
+class Series(NamedTuple):
+    """One number that is recorded with every row of a run.
+
+    Attributes
+    ----------
+    name : str
+        What it is, such as ``funding_rate``; `docs/tables.md` gives the unit of each.
+    venue : int
+    market : int
+        Or `NO_MARKET`.
+    read : callable
+        Returns the present value.
+    """
+
+    name: str
+    venue: int
+    market: int
+    read: Callable[[], float]
+
+
+class Mechanism:
+    """Something that acts by the clock; a subclass says in which phases, and does it.
+
+    Parameters
+    ----------
+    world : World
+
+    Attributes
+    ----------
+    phases : tuple of str
+        Phases of a tick after which `act` is called.
+    """
+
+    phases: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def act(self, phase: str) -> None:
+        """Do what has to be done after a phase of the present tick."""
+        raise NotImplementedError
+
+    def quiet_until(self, tick: int) -> int:
+        """Return the first tick from `tick` on whose phases it may have something to do in.
+
+        Ticks before it are gone through without it where they are calm otherwise; `tick` itself
+        means that it has to be asked now.
+        """
+        return tick
+
+    def series(self) -> list[Series]:
+        """Return what is recorded of it."""
+        return []
