@@ -49,18 +49,15 @@ def scenarios() -> list[dict[str, str]]:
 
 def venues() -> list[dict[str, str]]:
     """Return the bundled venues with the date their rules were read."""
-    from sim.schema import list_presets, preset
+    from sim.schema import list_presets, list_versions, preset
 
     entries = []
     for name in list_presets():
-        meta = preset(name).get("meta", {})
-        entries.append(
-            {
-                "name": name,
-                "as_of": str(meta.get("as_of", "-")),
-                "title": str(meta.get("title", "")),
-            }
-        )
+        for version in reversed(list_versions(name)):
+            newest = version == list_versions(name)[-1]
+            meta = preset(version)["meta"]
+            shown = name if newest else version
+            entries.append({"name": shown, "as_of": meta["as_of"], "title": meta["title"]})
     return entries
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sim.cli.options import Json, no_such
-
-META = ("title", "as_of", "sources", "modelled", "simplified", "unknown")
-"""What a preset says about itself, in the order it is shown."""
 
 
 class Kind(StrEnum):
@@ -50,57 +47,46 @@ def _show_scenario(name: str, *, as_json: bool) -> None:
 
 def _show_venue(name: str, *, as_json: bool) -> None:
     from sim.cli.console import emit, emit_json, emit_table
-    from sim.schema import list_presets, preset
+    from sim.core.errors import ScenarioError
+    from sim.schema import list_presets, list_versions, preset, preset_notes
+    from sim.schema.preset_notes import leaves
 
-    known = list_presets()
-    if name not in known:
-        raise typer.BadParameter(no_such("bundled venue", name, known), param_hint="NAME")
-    venue = preset(name)
+    plain = name.split("@", maxsplit=1)[0]
+    try:
+        venue = preset(name)
+    except ScenarioError:
+        known = list_versions(plain) if plain in list_presets() else list_presets()
+        raise typer.BadParameter(no_such("bundled venue", name, known), param_hint="NAME") from None
     if as_json:
         emit_json({"name": name, **venue})
         return
-    meta = venue.pop("meta", {})
-    emit(f"{name}\n")
-    for key in [*META, *(key for key in meta if key not in META)]:
-        if key in meta:
-            emit(_labelled(key, meta[key]))
+    notes = preset_notes(name)
+    venue.pop("meta")
+    figures = venue.pop("figures", None)
+    versions = ", ".join(list_versions(plain))
+    emit(f"{name}\n{notes.title}\nas of {notes.as_of}; versions: {versions}\n")
+    for key in ("modelled", "simplified", "unknown"):
+        emit(f"{key}:\n" + "".join(f"  - {_one_line(text)}\n" for text in getattr(notes, key)))
     tiers = venue.get("margin", {}).pop("tiers", None) or {}
-    emit_table("rules", ("key", "value"), _flat(venue), left=2)
+    rules = [(place, _cell(value), notes.source_of(place) or "") for place, value in leaves(venue)]
+    emit_table("rules", ("key", "value", "source"), rules, left=3)
+    if figures:
+        rows = list(leaves({"figures": figures}))
+        shown = [
+            (at.removeprefix("figures."), _cell(x), notes.source_of(at) or "") for at, x in rows
+        ]
+        emit_table("figures for formulas outside a run", ("key", "value", "source"), shown, left=3)
     for base, steps in (tiers if isinstance(tiers, Mapping) else {"all": tiers}).items():
         columns = list(dict.fromkeys(key for step in steps for key in step))
-        rows = [tuple(_cell(step.get(key)) for key in columns) for step in steps]
-        emit_table(f"margin tiers: {base}", columns, rows, left=0)
-
-
-def _labelled(key: str, value: Any) -> str:
-    """Return a block of the preset's own notes: one line, or one line per entry."""
-    if isinstance(value, (str, int, float)) or not isinstance(value, (Sequence, Mapping)):
-        return f"{key}: {value}\n"
-    entries = value.items() if isinstance(value, Mapping) else ((None, entry) for entry in value)
-    return f"{key}:\n" + "".join(f"  - {_entry(label, entry)}\n" for label, entry in entries)
-
-
-def _entry(label: object, entry: Any) -> str:
-    if isinstance(entry, Mapping):
-        text = ", ".join(f"{key}: {_one_line(value)}" for key, value in entry.items())
-    else:
-        text = _one_line(entry)
-    return text if label is None else f"{label}: {text}"
+        rows_ = [tuple(_cell(step.get(key)) for key in columns) for step in steps]
+        source = notes.source_of(f"margin.tiers.{base}") or ""
+        emit_table(f"margin tiers: {base} (source {source})", columns, rows_, left=0)
+    sources = [(key, one.as_of, one.seen, one.text) for key, one in notes.sources.items()]
+    emit_table("sources", ("source", "as of", "seen", "what"), sources, left=4)
 
 
 def _one_line(value: object) -> str:
     return " ".join(str(value).split())
-
-
-def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:
-    """Return nested rules as rows of dotted key and value."""
-    if isinstance(value, Mapping):
-        items = [(str(key), item) for key, item in value.items()]
-    elif isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
-        items = [(str(number), item) for number, item in enumerate(value)]
-    else:
-        return [(path, _cell(value))]
-    return [row for key, item in items for row in _flat(item, f"{path}.{key}" if path else key)]
 
 
 def _cell(value: object) -> str:

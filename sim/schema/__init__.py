@@ -13,7 +13,8 @@ from sim.schema.margin import Margin, MarginCall, Tier
 from sim.schema.mark import Mark
 from sim.schema.market import Market
 from sim.schema.pathfile import PricePath, load_path
-from sim.schema.presets import list_presets, preset
+from sim.schema.preset_notes import PresetNotes, preset_notes
+from sim.schema.presets import list_presets, list_versions, preset
 from sim.schema.scenario import Scenario
 from sim.schema.shocks import Shock
 from sim.schema.traders import BookSource, Cohort, TopUp
@@ -38,6 +39,7 @@ __all__ = [
     "MarginCall",
     "Mark",
     "Market",
+    "PresetNotes",
     "PricePath",
     "Record",
     "Scenario",
@@ -49,12 +51,14 @@ __all__ = [
     "file_digests",
     "json_schema",
     "list_presets",
+    "list_versions",
     "load",
     "load_book",
     "load_mapping",
     "load_path",
     "load_text",
     "preset",
+    "preset_notes",
     "resolved",
     "scenario_id",
 ]

@@ -1,7 +1,12 @@
 """Bundled venues: one YAML file each, with the public source of every figure.
 
-A preset is the mapping a user could write under a venue, plus a ``meta`` block (title, as_of,
-sources, modelled, simplified, unknown) that is not part of the venue.
+A preset is the mapping a user could write under a venue, plus two blocks that are no part of the
+venue: ``meta`` (title, as_of, sources, cites, modelled, simplified, unknown; see
+`sim.schema.preset_notes`) and ``figures``, published figures that formulas outside a scenario
+take (grids of a portfolio margin and the like).
+
+The file ``NAME.yaml`` holds the newest rules. ``NAME@DATE.yaml`` holds those in force at an
+earlier date, as what differs from the newest; ``preset: NAME@DATE`` names them.
 """
 
 from __future__ import annotations
@@ -17,52 +22,94 @@ from sim.core.errors import Problem, ScenarioError
 from sim.schema.base import Finding, refuse, show
 from sim.schema.names import nearest
 
+NOT_RULES = ("meta", "figures")
+"""Blocks of a preset that are no part of the venue."""
+
+
+@cache
+def _file_names() -> tuple[str, ...]:
+    names = (entry.name for entry in resources.files(__package__).iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
+
 
 @cache
 def _read(name: str) -> dict[str, Any]:
     text = (resources.files(__package__) / f"{name}.yaml").read_text(encoding="utf-8")
     data: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return data
+    if "@" not in name:
+        return data
+    newest = _read(name.split("@", maxsplit=1)[0])
+    merged = _merge(newest, data, keep_kind="margin")
+    for notes in ("modelled", "simplified", "unknown"):
+        merged["meta"][notes] = [*data["meta"].get(notes, []), *newest["meta"][notes]]
+    return merged
 
 
 @cache
 def list_presets() -> tuple[str, ...]:
-    """Return the names of the bundled venues in alphabetical order."""
-    names = (entry.name for entry in resources.files(__package__).iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
+    """Return the names of the bundled venues in alphabetical order, without versions."""
+    return tuple(name for name in _file_names() if "@" not in name)
+
+
+@cache
+def list_versions(name: str) -> tuple[str, ...]:
+    """Return the names of a venue's versions, ``NAME@DATE``, the oldest first, the newest last."""
+    older = tuple(version for version in _file_names() if version.startswith(f"{name}@"))
+    return (*older, f"{name}@{_read(name)['meta']['as_of']}")
+
+
+@cache
+def _known() -> dict[str, str]:
+    """Return the file of each name that a preset goes by."""
+    known = {name: name for name in _file_names()}
+    return known | {list_versions(name)[-1]: name for name in list_presets()}
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    """Return what may stand instead of an unknown name: its versions if it has any."""
+    venue = name.split("@", maxsplit=1)[0]
+    return list_versions(venue) if venue in list_presets() else list_presets()
 
 
 def preset(name: str) -> dict[str, Any]:
-    """Return a fresh copy of a bundled venue, with its ``meta`` block.
+    """Return a fresh copy of a bundled venue, with its ``meta`` and ``figures`` blocks.
+
+    Parameters
+    ----------
+    name : str
+        ``NAME`` for the newest rules, ``NAME@DATE`` for a version.
 
     Raises
     ------
     ScenarioError
         If there is no such preset; the nearest name is the hint.
     """
-    known = list_presets()
-    if name not in known:
+    if name not in _known():
+        choices = _choices(name)
         raise ScenarioError(
             Problem(
-                "presets", None, None, "preset", show(name), ", ".join(known), nearest(name, known)
+                "presets", None, None, "preset", show(name), ", ".join(choices),
+                nearest(name, choices),
             )
-        )
-    return copy.deepcopy(_read(name))
+        )  # fmt: skip
+    return copy.deepcopy(_read(_known()[name]))
 
 
 def preset_rules(name: str) -> dict[str, Any]:
-    """Return the venue keys of a preset, without its ``meta`` block.
+    """Return the venue keys of a preset, without its ``meta`` and ``figures`` blocks.
 
     Raises
     ------
     pydantic.ValidationError
         If there is no such preset.
     """
-    known = list_presets()
-    if name not in known:
-        refuse("venue", [Finding(("preset",), show(name), ", ".join(known), nearest(name, known))])
+    if name not in _known():
+        choices = _choices(name)
+        hint = nearest(name, choices)
+        refuse("venue", [Finding(("preset",), show(name), ", ".join(choices), hint)])
     rules = preset(name)
-    rules.pop("meta", None)
+    for block in NOT_RULES:
+        rules.pop(block, None)
     return rules
 
 
