@@ -37,6 +37,10 @@ class RunTables(Protocol):
         """Recorded cohorts."""
 
     @property
+    def mechanisms(self) -> pd.DataFrame:
+        """Recorded series of mechanisms."""
+
+    @property
     def summary(self) -> Mapping[str, Any]:
         """Summary of the run."""
 

@@ -6,21 +6,27 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from sim.report import causes, forced, funds, generations, prices
+from sim.report import causes, forced, funds, generations, mechanisms, prices
 from sim.report.context import RunContext, RunTables
 from sim.report.style import save
 
 
 def all_figures(result: RunTables) -> dict[str, Figure]:
-    """Return every figure of a run by the name of its file."""
+    """Return every figure of a run by the name of its file.
+
+    `mechanisms` is drawn only where a venue has any.
+    """
     context = RunContext.of(result)
-    return {
+    drawn = {
         "prices": prices.figure(result.prices, context),
         "forced_notional": forced.figure(result.liquidations, context),
         "price_causes": causes.figure(result.price_causes, context),
         "generations": generations.figure(result.liquidations, context),
         "funds": funds.figure(result.venues, context),
     }
+    if len(result.mechanisms):
+        drawn["mechanisms"] = mechanisms.figure(result.mechanisms, context)
+    return drawn
 
 
 def save_all(result: RunTables, folder: str | Path) -> list[Path]:

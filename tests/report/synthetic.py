@@ -20,9 +20,11 @@ LIQUIDATION = [
     "notional", "fee", "shortfall",
 ]  # fmt: skip
 CAUSE = ["tick", "generation", "venue", "symbol", "cause", "price_move"]
+MECHANISM = ["tick", "time", "venue", "symbol", "series", "value"]
 COHORT = ["tick", "cohort", "venue", "accounts_alive", "equity", "gross_notional"]
 
-_TEXT = {"venue", "symbol", "kind", "clearer", "account_id", "trader_id", "cohort", "cause"}
+_TEXT = {"venue", "symbol", "kind", "clearer", "account_id", "trader_id", "cohort", "cause",
+         "series"}  # fmt: skip
 _WHOLE = {"tick", "event_id", "generation", "accounts_alive"}
 ASSETS = {
     "BTC": 121_000.0, "ETH": 4_370.0, "SOL": 222.0, "PEPE": 9.6e-6, "XRP": 2.8, "DOGE": 0.25,
@@ -43,6 +45,7 @@ class Result:
     liquidations: pd.DataFrame
     price_causes: pd.DataFrame
     cohorts: pd.DataFrame
+    mechanisms: pd.DataFrame
     summary: dict[str, Any]
     manifest: dict[str, Any]
 
@@ -89,6 +92,7 @@ def world(
         liquidations=liquidations,
         price_causes=causes,
         cohorts=frame(COHORT, [(0, "retail", v, 10, 1e6, 5e6) for v in names]),
+        mechanisms=frame(MECHANISM),
         summary=_summary(prices, liquidations, ticks, names),
         manifest=_manifest(pairs, ticks, every, shocks, start, quote),
     )
@@ -292,5 +296,12 @@ def calm() -> Result:
 def empty() -> Result:
     """Return a result whose tables have no rows."""
     return Result(
-        frame(PRICE), frame(VENUE), frame(LIQUIDATION), frame(CAUSE), frame(COHORT), {}, {}
+        frame(PRICE),
+        frame(VENUE),
+        frame(LIQUIDATION),
+        frame(CAUSE),
+        frame(COHORT),
+        frame(MECHANISM),
+        {},
+        {},
     )
