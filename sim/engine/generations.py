@@ -8,7 +8,8 @@ generation 0 unless forced moves cost it more than all others; then it is of the
 of those moves, rounded, plus 1.
 
 A mark that averages over time passes moves on slowly, so what a market collected fades with the
-mark's half-life instead of being forgotten after the check. A venue that marks at an index
+mark's half-life instead of being forgotten after the check; for an oracle, whose posts come late,
+that is its lag plus half of its heartbeat. A venue that marks at an index
 collects the moves of all markets of the asset.
 """
 
@@ -30,6 +31,8 @@ def mark_half_life(mark: Any) -> float:
         return float(mark.half_life)
     if mark.kind == "twap":
         return float(mark.window) / 2.0
+    if mark.kind == "oracle":
+        return float(mark.lag + mark.heartbeat / 2.0)
     if mark.kind == "median_of":
         return float(np.median([mark_half_life(part) for part in mark.of]))
     return 0.0
@@ -39,7 +42,7 @@ def follows_index(mark: Any) -> bool:
     """Return whether a mark follows the index rather than the venue's own last price."""
     if mark.kind == "median_of":
         return all(follows_index(part) for part in mark.of)
-    return mark.kind == "index" or getattr(mark, "of", "last") == "index"
+    return mark.kind in ("index", "funded_index") or getattr(mark, "of", "last") != "last"
 
 
 class GenerationTracker:

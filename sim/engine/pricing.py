@@ -8,49 +8,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sim.core.arrays import IntArray
-from sim.engine.draft import starts
+from sim.core.arrays import FloatArray, IntArray
+from sim.engine.funding import funding_of, sample_premiums
+from sim.engine.pricing_tables import can_compile, price_rules, price_state
 from sim.kernels.compiling import HAS_NUMBA
-from sim.kernels.prices import (
-    EMA,
-    INDEX,
-    LAST,
-    MARKS,
-    OPENING,
-    TWAP,
-    VALUES,
-    PriceRules,
-    PriceState,
-    price_step,
-)
-from sim.models.mark import index_price
+from sim.kernels.prices import MARKS, OPENING, VALUES, price_step
+from sim.models.mark import FundedIndexMark, IndexMethod, MedianOfMark, index_price
+from sim.schema.mark import index_rule, parts_of
 
 if TYPE_CHECKING:
     from sim.agents import Venue
     from sim.engine.world import World
-
-KINDS = {"last": LAST, "index": INDEX, "ema": EMA, "twap": TWAP}
-"""Kinds of mark that the compiled twin knows, alone or under a median."""
+    from sim.kernels.price_state import PriceRules, PriceState
 
 
-LONGEST_WINDOW = 20_000
-"""Ticks of the longest averaging window whose samples the compiled twin keeps for all markets."""
+class IndexGroup(NamedTuple):
+    """An asset seen by one rule.
 
+    Attributes
+    ----------
+    method : {"mean", "median", "weighted_median"}
+    outlier : float [1]
+        Distance from the median beyond which a price has no weight.
+    weights : dict
+        Weight > 0 of each market that counts [1].
+    """
 
-def index_rule(mark: Any) -> tuple[Literal["mean", "median"], dict[str, float]]:
-    """Return method and venue weights of a venue's index: those of its mark, else a plain mean."""
-    for part in _parts(mark):
-        if part.kind == "index":
-            return part.method, dict(part.weights)
-    return "mean", {}
-
-
-def _parts(mark: Any) -> Sequence[Any]:
-    return mark.of if mark.kind == "median_of" else [mark]
+    method: IndexMethod
+    outlier: float
+    weights: dict[int, float]
 
 
 def value_markets(world: World) -> list[tuple[int, IntArray]]:
@@ -91,32 +81,34 @@ def value_assets(world: World, valued_by: list[tuple[int, IntArray]]) -> None:
         prices[asset] = float(board.opening_price[asset] * (total / len(chosen)))
 
 
-def index_groups(world: World) -> tuple[IntArray, list[tuple[str, dict[int, float]]]]:
-    """Return the index group (M,) of each market, and method and weights by market of each group.
+def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
+    """Return the index group (M,) of each market, and the groups.
 
-    A group is an asset seen by one rule. A venue without a weight counts once unless the rule
-    gives weights.
+    A venue without a weight counts once unless the rule gives weights.
     """
     board, names = world.board, world.venue_names
-    rules = [index_rule(venue.mark) for venue in world.scenario.venues.values()]
-    known: dict[tuple[Any, ...], int] = {}
-    groups: list[tuple[str, dict[int, float]]] = []
+    rules = [index_rule(venue.mark, venue.index) for venue in world.scenario.venues.values()]
+    known: dict[tuple[object, ...], int] = {}
+    groups: list[IndexGroup] = []
     group = np.zeros(len(board.ids), dtype=np.int64)
     for m, (base, v) in enumerate(zip(board.base.tolist(), board.venue.tolist(), strict=True)):
-        method, given = rules[v]
-        key = (base, method, tuple(sorted(given.items())))
+        given = rules[v].weights
+        method = rules[v].method
+        outlier = math.inf if rules[v].outlier is None else float(rules[v].outlier or 0.0)
+        key = (base, method, outlier, tuple(sorted(given.items())))
         if key not in known:
             known[key] = len(groups)
             weights = {
                 int(k): given.get(names[board.venue[k]], 0.0 if given else 1.0)
                 for k in np.flatnonzero(board.base == base)
             }
-            groups.append((method, {k: w for k, w in weights.items() if w > 0.0}))
+            used = {k: w for k, w in weights.items() if w > 0.0}
+            groups.append(IndexGroup(method, outlier, used))
         group[m] = known[key]
     return group, groups
 
 
-def index_prices(world: World, group: IntArray, groups: list[tuple[str, dict[int, float]]]) -> None:
+def index_prices(world: World, group: IntArray, groups: list[IndexGroup]) -> None:
     """Refresh every market's index: the venue's own rule over all markets of its base asset.
 
     Prices elsewhere are converted through the value of their quote assets. If no venue with
@@ -124,13 +116,14 @@ def index_prices(world: World, group: IntArray, groups: list[tuple[str, dict[int
     """
     board, worth = world.board, world.quote_price
     up = board.up[board.venue]
-    for g, (method, weights) in enumerate(groups):
+    for g, (method, outlier, weights) in enumerate(groups):
         markets = np.array(list(weights), dtype=np.int64)
         usable = up[markets]
         if not usable.any():
             continue
         value = board.last[markets] * worth[markets]
-        level = index_price(value, np.array(list(weights.values())), method, usable)  # type: ignore[arg-type]
+        weight: FloatArray = np.array(list(weights.values()), dtype=np.float64)
+        level = index_price(value, weight, method, usable, outlier)
         mine = group == g
         board.index[mine] = level / worth[mine]
 
@@ -157,15 +150,19 @@ class Pricing:
         self.rules: PriceRules | None = None
         self.state: PriceState | None = None
         index_prices(world, self.group, self.groups)
-        marks = [venue.mark for venue in world.scenario.venues.values()]
-        parts = [part for mark in marks for part in _parts(mark)]
-        longest = max(part.window if part.kind == "twap" else 0.0 for part in parts)
-        known = all(part.kind in KINDS for part in parts)
-        if HAS_NUMBA and known and longest <= LONGEST_WINDOW * world.clock.seconds:
-            self.rules = price_rules(world, marks, self.valued_by, self.group, self.groups)
-            self.state = price_state(world, self.rules)
+        self.funding = funding_of(world)
+        parts = [parts_of(venue.mark) for venue in world.scenario.venues.values()]
+        if HAS_NUMBA and can_compile(parts, world.clock):
+            self.rules = price_rules(
+                world, parts, self.valued_by, self.group, self.groups, self.funding[0]
+            )
+            self.state = price_state(world, self.rules, self.funding[1])
+        self._carried: list[tuple[FundedIndexMark, Venue]] = []
         for venue in venues:
             venue.start(world.board.last, world.board.index)
+            rule = venue.rule
+            rules = rule.components if isinstance(rule, MedianOfMark) else (rule,)
+            self._carried += [(one, venue) for one in rules if isinstance(one, FundedIndexMark)]
 
     def open_tick(self, seconds: float) -> None:
         """Freeze the memory of the marks up to the tick before, `seconds` ago, and refresh all."""
@@ -175,7 +172,12 @@ class Pricing:
         for venue in self.venues:
             if self.world.board.up[venue.number]:
                 venue.begin_tick(seconds, self.world.tick)
-        self.refresh()
+        value_assets(self.world, self.valued_by)
+        index_prices(self.world, self.group, self.groups)
+        sample_premiums(self.world, *self.funding, seconds)
+        for rule, venue in self._carried:
+            rule.set_carry(self.funding[1].carry[venue.markets])
+        self._mark()
 
     def refresh(self) -> None:
         """Bring values of assets, index prices and marks up to the last prices."""
@@ -185,9 +187,14 @@ class Pricing:
             return
         value_assets(world, self.valued_by)
         index_prices(world, self.group, self.groups)
+        self._mark()
+
+    def _mark(self) -> None:
+        """Let the venues that are up mark their markets."""
+        board = self.world.board
         for venue in self.venues:
-            if world.board.up[venue.number]:
-                venue.refresh(world.board.last, world.board.index, world.board.mark)
+            if board.up[venue.number]:
+                venue.refresh(board.last, board.index, board.mark)
 
     def value_assets(self) -> None:
         """Bring values of assets up to the last prices."""
@@ -195,75 +202,3 @@ class Pricing:
             price_step(self.rules, self.state, VALUES, 0.0)
         else:
             value_assets(self.world, self.valued_by)
-
-
-def price_rules(
-    world: World,
-    marks: Sequence[Any],
-    valued_by: list[tuple[int, IntArray]],
-    group: IntArray,
-    groups: list[tuple[str, dict[int, float]]],
-) -> PriceRules:
-    """Return the rules of a world as the compiled twin reads them."""
-    board = world.board
-    parts = [list(_parts(mark)) for mark in marks]
-    flat = [part for some in parts for part in some]
-    seconds = world.clock.seconds
-    by_venue = [np.flatnonzero(board.venue == v) for v in range(len(marks))]
-    return PriceRules(
-        quote=board.quote.astype(np.int64),
-        venue=board.venue.astype(np.int64),
-        order=np.array([asset for asset, _ in valued_by], dtype=np.int64),
-        member_start=starts(np.array([len(some) for _, some in valued_by], dtype=np.int64)),
-        member=_joined([some for _, some in valued_by]),
-        opening_price=board.opening_price,
-        opening_value=board.opening_value,
-        group=group,
-        group_start=starts(np.array([len(weights) for _, weights in groups], dtype=np.int64)),
-        group_market=_joined([list(weights) for _, weights in groups]),
-        group_weight=np.array([w for _, some in groups for w in some.values()], dtype=np.float64),
-        group_median=np.array([method == "median" for method, _ in groups], dtype=np.bool_),
-        part_start=starts(np.array([len(some) for some in parts], dtype=np.int64)),
-        part_kind=np.array([KINDS[part.kind] for part in flat], dtype=np.int64),
-        part_index=np.array([getattr(p, "of", "last") == "index" for p in flat], dtype=np.bool_),
-        part_gain=np.array(
-            [
-                -math.expm1(-seconds * math.log(2.0) / p.half_life) if p.kind == "ema" else 0.0
-                for p in flat
-            ]
-        ),
-        part_window=np.array([p.window if p.kind == "twap" else 0.0 for p in flat], dtype=float),
-        venue_start=starts(np.array([len(some) for some in by_venue], dtype=np.int64)),
-        venue_market=_joined(by_venue),
-    )
-
-
-def price_state(world: World, rules: PriceRules) -> PriceState:
-    """Return the state of the prices at the start; prices are the world's own arrays."""
-    board = world.board
-    parts, markets = len(rules.part_kind), len(board.ids)
-    start = np.where(rules.part_index[:, None], board.index, board.last)
-    longest = float(rules.part_window.max(initial=0.0))
-    room = 2 * (math.ceil(longest / world.clock.seconds) + 2)
-    return PriceState(
-        last=board.last,
-        mark=board.mark,
-        reference=board.index,
-        free=world.free_price,
-        asset=world.asset_price,
-        up=board.up,
-        sample=np.zeros((parts, markets)),
-        sampled=np.zeros(parts, dtype=np.bool_),
-        step=np.zeros(parts),
-        average=start.copy(),
-        origin=start.copy(),
-        history=np.zeros((parts, markets)),
-        lasted=np.zeros((parts, room)),
-        deviation=np.zeros((parts, room if longest else 0, markets)),
-        begin=np.zeros(parts, dtype=np.int64),
-        end=np.zeros(parts, dtype=np.int64),
-    )
-
-
-def _joined(parts: Sequence[Any]) -> IntArray:
-    return np.concatenate([np.empty(0, dtype=np.int64), *map(np.asarray, parts)]).astype(np.int64)

@@ -15,16 +15,11 @@ import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
 from sim.kernels.compiling import compiled, compiled_part
+from sim.kernels.indices import value_assets_loop
 from sim.kernels.levels import Levels, look_loop, must_start_afresh
 from sim.kernels.margin import MarginInputs, MarginOutputs, margin_loop
-from sim.kernels.prices import (
-    PriceRules,
-    PriceState,
-    begin_tick_loop,
-    index_prices_loop,
-    mark_prices_loop,
-    value_assets_loop,
-)
+from sim.kernels.price_state import PriceRules, PriceState
+from sim.kernels.prices import open_marks_loop
 from sim.kernels.radius import RadiusInputs, radius_loop
 from sim.kernels.sweep import Packed, doubtful_loop, holds
 
@@ -265,10 +260,7 @@ def calm_ticks(
             return t, RUNAWAY
         if _gap_opens(rules, state, books):
             return t, GAP
-        begin_tick_loop(rules, state, seconds)
-        value_assets_loop(rules, state)
-        index_prices_loop(rules, state)
-        mark_prices_loop(rules, state)
+        open_marks_loop(rules, state, seconds)
         _value_collateral(rules, state, accounts)
         if _somebody_is_reached(accounts):
             return t, REACHED

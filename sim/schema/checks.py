@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_marks import mark_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
 from sim.schema.coupling import NoCoupling
 from sim.schema.impact import ExponentialImpact, PowerImpact, SquareRootImpact
-from sim.schema.mark import IndexMark, MedianMark
 from sim.schema.names import unknown
 from sim.schema.presets import preset_rules
 from sim.schema.world import is_multiple
@@ -51,30 +51,8 @@ def venue_findings(scenario: Scenario) -> Iterator[Finding]:
                 yield from unknown(
                     ("venues", name, "collateral", asset), asset, scenario.assets, "asset"
                 )
-        yield from _mark_findings(scenario, name)
+        yield from mark_findings(scenario, name)
         yield from _tier_findings(scenario, name)
-
-
-def _mark_findings(scenario: Scenario, name: str) -> Iterator[Finding]:
-    """Yield index weights of venues that list nothing this venue lists."""
-    mark = scenario.venues[name].mark
-    path: tuple[str | int, ...] = ("venues", name, "mark")
-    marks = [(path, mark)]
-    if isinstance(mark, MedianMark):
-        marks = [((*path, "of", number), part) for number, part in enumerate(mark.of)]
-    bases = {market.base for market in scenario.markets if market.venue == name}
-    listing = {market.venue for market in scenario.markets if market.base in bases}
-    for place, part in marks:
-        if not isinstance(part, IndexMark):
-            continue
-        for venue in part.weights:
-            here = (*place, "weights", venue)
-            missing = list(unknown(here, venue, scenario.venues, "venue"))
-            yield from missing
-            if not missing and bases and venue not in listing:
-                yield Finding(
-                    here, f"venue '{venue}', which lists no market of '{name}'", _one_of(listing)
-                )
 
 
 def _tier_findings(scenario: Scenario, name: str) -> Iterator[Finding]:

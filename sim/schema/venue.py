@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import model_validator
 
 from sim.schema.base import Finding, Model, attribute, refuse
+from sim.schema.funding import Funding
 from sim.schema.liquidation import FullLiquidation, Liquidation
 from sim.schema.margin import Margin
-from sim.schema.mark import LastMark, Mark
+from sim.schema.mark import IndexRule, LastMark, Mark
 from sim.schema.presets import merge_preset
 from sim.schema.units import Fraction, Name
 from sim.schema.waterfall import Layer
@@ -23,6 +24,14 @@ class Venue(Model):
     )
     margin: Margin | None = attribute("Margin rules; required without a preset.", "-", None)
     mark: Mark = attribute("Price that margin uses.", "-", factory=LastMark)
+    index: IndexRule | None = attribute(
+        "Index that its marks and its funding refer to. Left out: that of its mark, or a mean.",
+        "-",
+        None,
+    )
+    funding: Funding | None = attribute(
+        "Payments between longs and shorts of its perpetuals. Left out: none.", "-", None
+    )
     liquidation: Liquidation = attribute(
         "What happens to a broken account.", "-", factory=FullLiquidation
     )

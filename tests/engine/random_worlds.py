@@ -54,11 +54,11 @@ def liquidation(dice: Dice) -> dict[str, Any]:
     return rule
 
 
-def simple_mark(dice: Dice) -> dict[str, Any]:
+def simple_mark(dice: Dice, method: str) -> dict[str, Any]:
     return dice.pick(
         {"kind": "last"},
         {"kind": "last"},
-        {"kind": "index", "method": dice.pick("mean", "median")},
+        {"kind": "index", "method": method},
         {"kind": "ema", "half_life": dice.pick(1, 5), "of": dice.pick("last", "index")},
         {"kind": "twap", "window": dice.pick(1, 2.5, 5), "of": dice.pick("last", "index")},
     )
@@ -75,9 +75,11 @@ def venue(dice: Dice) -> dict[str, Any]:
         {"kind": "adl"},
         {"kind": "socialise", "basis": dice.pick("equity", "profit", "notional")},
     ]
-    mark = simple_mark(dice)
+    method = dice.pick("mean", "median")  # a venue has one index
+    mark = simple_mark(dice, method)
     if dice.seldom():
-        mark = {"kind": "median_of", "of": [simple_mark(dice) for _ in range(dice.pick(2, 3))]}
+        parts = [simple_mark(dice, method) for _ in range(dice.pick(2, 3))]
+        mark = {"kind": "median_of", "of": parts}
     return {
         "margin": margin,
         "mark": mark,

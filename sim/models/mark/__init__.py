@@ -10,18 +10,23 @@ from typing import Any
 
 from sim.models.mark.base import MARKS, MarkRule
 from sim.models.mark.ema import EmaMark
-from sim.models.mark.index import IndexMark, index_price
+from sim.models.mark.funded_index import FundedIndexMark
+from sim.models.mark.index import IndexMark, IndexMethod, index_price
 from sim.models.mark.last import LastMark
 from sim.models.mark.median_of import MedianOfMark
+from sim.models.mark.oracle import OracleMark
 from sim.models.mark.twap import TwapMark
 
 __all__ = [
     "MARKS",
     "EmaMark",
+    "FundedIndexMark",
     "IndexMark",
+    "IndexMethod",
     "LastMark",
     "MarkRule",
     "MedianOfMark",
+    "OracleMark",
     "TwapMark",
     "build_mark",
     "index_price",

@@ -21,8 +21,10 @@ import numpy as np
 from sim.core.arrays import FloatArray
 from sim.core.errors import RunError
 from sim.core.registry import Registry
+from sim.kernels.price_state import BASIS_FLOOR
 
-Source: TypeAlias = Literal["last", "index"]
+Source: TypeAlias = Literal["last", "index", "basis"]
+"""Last price, index, or the difference of the two, last minus index."""
 
 
 class MarkRule(ABC):
@@ -91,13 +93,14 @@ class RememberingRule(MarkRule):
 
     Parameters
     ----------
-    of : {"last", "index"}
-        Price that is averaged.
+    of : {"last", "index", "basis"}
+        What is averaged. With ``basis`` the mark is the index plus the average of last minus
+        index, and at least `BASIS_FLOOR` times the index.
     """
 
     def __init__(self, of: Source) -> None:
-        if of not in ("last", "index"):
-            raise ValueError(f"of must be 'last' or 'index', found {of!r}")
+        if of not in ("last", "index", "basis"):
+            raise ValueError(f"of must be 'last', 'index' or 'basis', found {of!r}")
         self.of = of
         self._dt = 0.0
         self._sample: FloatArray | None = None
@@ -135,9 +138,14 @@ class RememberingRule(MarkRule):
         """Return the average with this tick's sample; see `MarkRule.mark`."""
         self._require_start()
         self._sample = self._source(last, index)
-        return self._average(self._dt, self._sample)
+        average = self._average(self._dt, self._sample)
+        if self.of == "basis":
+            return np.maximum(index + average, BASIS_FLOOR * index)
+        return average
 
     def _source(self, last: FloatArray, index: FloatArray) -> FloatArray:
+        if self.of == "basis":
+            return np.asarray(last - index, dtype=np.float64)
         return np.array(last if self.of == "last" else index, dtype=np.float64)
 
     def _require_start(self) -> None:

@@ -1,15 +1,17 @@
-"""Mark as an exponential moving average of the last price or the index.
+"""Mark as an exponential moving average of the last price, the index or the basis.
 
 ::
 
-    mark = m + (1 - 2**(-dt / h)) (x - m)
+    a    = m + (1 - 2**(-dt / h)) (x - m)
+    mark = a                       of last or index
+    mark = index + a               of basis, x = last - index
 
-Symbols: ``x`` this tick's price [quote/base], ``m`` mark at the end of the previous tick
-[quote/base], ``dt`` time since then [s], ``h`` half-life [s]. The mark is linear in the prices it
-averages.
+Symbols: ``x`` this tick's price or basis [quote/base], ``m`` average ``a`` at the end of the
+previous tick [quote/base], ``dt`` time since then [s], ``h`` half-life [s]. The mark is linear in
+the prices it averages, but for a floor under a mark of the basis, `BASIS_FLOOR` times the index.
 
-At tick 0 ``dt = 0`` and ``m`` is the starting price, so that a jump at tick 0 leaves the mark
-unmoved until tick 1.
+At tick 0 ``dt = 0`` and ``m`` is the starting price or basis, so that a jump at tick 0 leaves the
+mark unmoved until tick 1.
 
 Half-life and time constant are related by ``h = tau ln 2``.
 
@@ -18,7 +20,7 @@ References
 .. [1] Brown, R. G. (1963), "Smoothing, Forecasting and Prediction of Discrete Time Series",
    Prentice-Hall (exponential smoothing).
 .. [2] Hyperliquid documentation, "Robust price indices" (a venue whose mark uses an EMA weighted
-   by ``exp(-t / tau)``).
+   by ``exp(-t / tau)``, of the mid price minus the oracle price with tau = 150 s; read 2026).
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ class EmaConfig(Protocol):
 
     @property
     def of(self) -> Source:
-        """Price that is averaged."""
+        """What is averaged."""
 
 
 @MARKS.register("ema")
@@ -53,8 +55,8 @@ class EmaMark(RememberingRule):
     ----------
     half_life : float
         Half-life h [s], > 0.
-    of : {"last", "index"}
-        Price that is averaged.
+    of : {"last", "index", "basis"}
+        What is averaged.
 
     Raises
     ------

@@ -7,23 +7,31 @@
     median: index = (low + high) / 2
             low  = least p_v with  sum of w over prices <= p_v   >= W / 2
             high = least p_v with  sum of w over prices <= p_v   >  W / 2 ,   W = sum_v w_v
+    outlier o:  w_v = 0 where  abs(p_v - m) > o m ,   m = ordinary median of the p_v with w_v > 0
 
-Symbols: ``p_v`` last price of the asset on venue v [quote/base], ``w_v`` weight >= 0 [1]. `low` and
-`high` differ only if the weights split exactly in half; the index is then their average, which
-for equal weights is the ordinary median. No memory.
+Symbols: ``p_v`` last price of the asset on venue v [quote/base], ``w_v`` weight >= 0 [1], ``o``
+distance [1]. `low` and `high` differ only if the weights split exactly in half; the index is then
+their average, which for equal weights is the ordinary median. Where every price would be an
+outlier, as when two venues disagree, none is. No memory.
+
+References
+----------
+.. [1] Binance FAQ 360033525071, "Price index" (a price too far from the median loses its weight).
+.. [2] Hyperliquid documentation, "Robust price indices" (weighted medians of other venues).
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+import math
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray
+from sim.kernels.price_state import TIE
 from sim.models.mark.base import MARKS, MarkRule
 
-# Weights such as 0.1 + 0.2 and 0.3 count as equal halves.
-_TIE = 1e-12
+IndexMethod: TypeAlias = Literal["mean", "median", "weighted_median"]
 
 
 @MARKS.register("index")
@@ -43,8 +51,9 @@ class IndexMark(MarkRule):
 def index_price(
     last: FloatArray,
     weights: FloatArray,
-    method: Literal["mean", "median"],
+    method: IndexMethod,
     available: BoolArray,
+    outlier: float = math.inf,
 ) -> float:
     """Return the index price of one asset.
 
@@ -54,10 +63,13 @@ def index_price(
         Last price of the asset on each venue, > 0 where available.
     weights : (V,) float64 [1]
         Weights >= 0; their scale does not matter.
-    method : {"mean", "median"}
-        Weighted mean or weighted median; formulas in the docstring of this module.
+    method : {"mean", "median", "weighted_median"}
+        Weighted mean or weighted median, by either name; formulas in the docstring of this module.
     available : (V,) bool
         False for a venue whose price must not count (an outage); its price is not read.
+    outlier : float [1]
+        Distance from the median of the usable prices, as a share of it, beyond which a price
+        loses its weight; > 0.
 
     Returns
     -------
@@ -75,16 +87,30 @@ def index_price(
     used = available & (weights > 0.0)
     if not used.any():
         raise ValueError("no available venue has a positive index weight")
-    price, weight = last[used], weights[used]
+    price, weight = _without_outliers(last[used], weights[used], outlier)
     if method == "mean":
         reference = price[0]
         apart, whole = np.add.accumulate(weight * (price - reference)), np.add.accumulate(weight)
         return float(reference + apart[-1] / whole[-1])
-    if method != "median":
-        raise ValueError(f"index method must be 'mean' or 'median', found {method!r}")
+    if method not in ("median", "weighted_median"):
+        raise ValueError(
+            f"index method must be 'mean', 'median' or 'weighted_median', found {method!r}"
+        )
     order = np.argsort(price, kind="stable")
     price, reached = price[order], np.cumsum(weight[order])
     half = 0.5 * reached[-1]
-    low = price[np.searchsorted(reached, half * (1.0 - _TIE), side="left")]
-    high = price[np.searchsorted(reached, half * (1.0 + _TIE), side="right")]
+    low = price[np.searchsorted(reached, half * (1.0 - TIE), side="left")]
+    high = price[np.searchsorted(reached, half * (1.0 + TIE), side="right")]
     return float(low + 0.5 * (high - low))
+
+
+def _without_outliers(
+    price: FloatArray, weight: FloatArray, outlier: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return the prices near their median, and their weights; all where none would be left."""
+    if outlier == math.inf:
+        return price, weight
+    ordered, count = np.sort(price), len(price)
+    median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2.0
+    near = np.abs(price - median) <= outlier * median * (1.0 + TIE)
+    return (price[near], weight[near]) if near.any() else (price, weight)

@@ -1,14 +1,19 @@
-"""Mark as a time-weighted average of the last price or the index.
+"""Mark as a time-weighted average of the last price, the index or the basis.
 
 ::
 
-    mark(t) = (1 / w) integral_{t-w}^{t} x(s) ds
-            = sum of the samples of the last w seconds, this tick's included, / their number
+    arithmetic:  a(t) = (1 / w) integral_{t-w}^{t} x(s) ds
+                      = sum of the samples of the last w seconds, this tick's included, / number
+    geometric:   a(t) = exp((1 / w) integral_{t-w}^{t} ln x(s) ds)
+    mark = a                       of last or index
+    mark = index + a               of basis, x = last - index, arithmetic only
 
-Symbols: ``x`` price [quote/base], ``w`` window [s]. The sample of a tick holds for the time since
-the tick before it; with equal ticks and a window of n of them the mark is the plain mean of the
-last n samples. A window that is no whole number of ticks counts part of its oldest sample; one
-shorter than a tick is this tick's sample. The mark is linear in the prices it averages.
+Symbols: ``x`` price or basis [quote/base], ``w`` window [s]. The sample of a tick holds for the
+time since the tick before it; with equal ticks and a window of n of them the mark is the plain
+mean of the last n samples. A window that is no whole number of ticks counts part of its oldest
+sample; one shorter than a tick is this tick's sample. The arithmetic mark is linear in the prices
+it averages, but for a floor under a mark of the basis, `BASIS_FLOOR` times the index. A geometric
+mean of 30 min moves by 2**(12/1800) - 1 = 0.46 % when the price doubles for 12 s.
 
 Before the start the starting price is taken to have held. At tick 0 no time has passed, so that
 a jump at tick 0 leaves the mark unmoved until tick 1, when its sample counts ``dt / w``.
@@ -17,12 +22,14 @@ References
 ----------
 .. [1] Adams, H., Zinsmeister, N. and Robinson, D. (2020), "Uniswap v2 Core" (arithmetic
    time-weighted average price as an oracle).
+.. [2] Adams, H. et al. (2021), "Uniswap v3 Core" (geometric mean, from accumulated ticks).
+.. [3] BlockBeats, 16 Sep 2025: Binance's mark adds to the index the mean basis of 30 s.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
@@ -30,6 +37,8 @@ from sim.core.arrays import FloatArray
 from sim.models.mark.base import MARKS, RememberingRule, Source
 
 _INITIAL_CAPACITY = 64
+
+Mean: TypeAlias = Literal["arithmetic", "geometric"]
 
 
 class TwapConfig(Protocol):
@@ -41,7 +50,11 @@ class TwapConfig(Protocol):
 
     @property
     def of(self) -> Source:
-        """Price that is averaged."""
+        """What is averaged."""
+
+    @property
+    def mean(self) -> Mean:
+        """Mean that is taken."""
 
 
 @MARKS.register("twap")
@@ -52,25 +65,32 @@ class TwapMark(RememberingRule):
     ----------
     window : float
         Window w [s], > 0.
-    of : {"last", "index"}
-        Price that is averaged.
+    of : {"last", "index", "basis"}
+        What is averaged.
+    mean : {"arithmetic", "geometric"}
+        Mean that is taken; a basis, which may be negative, has no geometric one.
 
     Raises
     ------
     ValueError
-        If `window` is not a positive finite number.
+        If `window` is not a positive finite number, or the mean is unknown or does not exist.
     """
 
-    def __init__(self, window: float, of: Source = "last") -> None:
+    def __init__(self, window: float, of: Source = "last", mean: Mean = "arithmetic") -> None:
         super().__init__(of)
         if not 0.0 < window < math.inf:
             raise ValueError(f"window must be a positive finite number, found {window}")
+        if mean not in ("arithmetic", "geometric"):
+            raise ValueError(f"mean must be 'arithmetic' or 'geometric', found {mean!r}")
+        if mean == "geometric" and of == "basis":
+            raise ValueError("a basis may be negative and has no geometric mean")
         self.window = window
+        self.mean = mean
 
     @classmethod
     def from_config(cls, config: TwapConfig) -> Self:
         """Build the rule from its configuration."""
-        return cls(config.window, config.of)
+        return cls(config.window, config.of, config.mean)
 
     @property
     def memory_seconds(self) -> float:
@@ -78,7 +98,8 @@ class TwapMark(RememberingRule):
         return self.window
 
     def _reset(self, price: FloatArray) -> None:
-        # History rows [begin, end) hold deviations from the starting price, oldest first.
+        # History rows [begin, end) hold deviations from the starting price, oldest first;
+        # of a geometric mean, of logarithms.
         self._origin = price
         self._durations: FloatArray = np.zeros(_INITIAL_CAPACITY)
         self._deviations: FloatArray = np.zeros((_INITIAL_CAPACITY, price.size))
@@ -92,7 +113,7 @@ class TwapMark(RememberingRule):
         if self._end == len(self._durations):
             self._make_room()
         self._durations[self._end] = dt
-        self._deviations[self._end] = sample - self._origin
+        self._deviations[self._end] = self._deviation(sample)
         self._end += 1
 
     def _make_room(self) -> None:
@@ -121,6 +142,15 @@ class TwapMark(RememberingRule):
             self._history = np.zeros(self._origin.size)
         self._begin += int(np.searchsorted(-age, -self.window, side="right"))
 
+    def _deviation(self, sample: FloatArray) -> FloatArray:
+        if self.mean == "arithmetic":
+            return np.asarray(sample - self._origin)
+        # One by one: NumPy's logarithms of arrays differ from the library's in the last bit.
+        return np.array([math.log(ratio) for ratio in (sample / self._origin).tolist()])
+
     def _average(self, dt: float, sample: FloatArray) -> FloatArray:
-        current = min(dt, self.window) * (sample - self._origin)
-        return self._origin + (self._history + current) / self.window
+        current = min(dt, self.window) * self._deviation(sample)
+        mean = (self._history + current) / self.window
+        if self.mean == "arithmetic":
+            return self._origin + mean
+        return np.asarray(self._origin * np.array([math.exp(x) for x in mean.tolist()]))

@@ -280,6 +280,8 @@ def test_every_registered_kind_is_built_from_its_configuration() -> None:
         {"kind": "index"},
         ema,
         twap,
+        {"kind": "oracle", "heartbeat": 3600.0, "deviation": 0.005},
+        {"kind": "funded_index"},
         {"kind": "median_of", "of": [ema, twap, {"kind": "last"}]},
     ]
     adapter: TypeAdapter[Any] = TypeAdapter(Mark)
