@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.engine.mechanism import Mechanism
+from sim.engine.recalibration import build_recalibration
 
 if TYPE_CHECKING:
     from sim.engine.world import World
 
-BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = ()
+BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (build_recalibration,)
 """Each returns its mechanisms of a world; none where no venue has them."""
 
 

@@ -14,6 +14,7 @@ from sim.schema.mark import Mark
 from sim.schema.market import Market
 from sim.schema.pathfile import PricePath, load_path
 from sim.schema.presets import list_presets, preset
+from sim.schema.risk_model import RiskModel, StressMargin, StressStep
 from sim.schema.scenario import Scenario
 from sim.schema.shocks import Shock
 from sim.schema.traders import BookSource, Cohort, TopUp
@@ -40,8 +41,11 @@ __all__ = [
     "Market",
     "PricePath",
     "Record",
+    "RiskModel",
     "Scenario",
     "Shock",
+    "StressMargin",
+    "StressStep",
     "Tier",
     "TopUp",
     "Venue",
