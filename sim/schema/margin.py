@@ -173,7 +173,9 @@ class Margin(Model):
         elif self.maintenance_rate is None and self.tiers is None:
             findings.append(
                 Finding(
-                    (), "neither maintenance_rate nor tiers", "maintenance_rate, tiers, or both"
+                    (),
+                    "neither maintenance_rate nor tiers",
+                    "maintenance_rate, tiers, or both; or a risk_model",
                 )
             )
         if isinstance(self.tiers, list):
