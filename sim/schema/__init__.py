@@ -15,6 +15,7 @@ from sim.schema.market import Market
 from sim.schema.pathfile import PricePath, load_path
 from sim.schema.preset_notes import PresetNotes, preset_notes
 from sim.schema.presets import list_presets, list_versions, preset
+from sim.schema.risk_model import RiskModel, StressMargin, StressStep
 from sim.schema.scenario import Scenario
 from sim.schema.shocks import Shock
 from sim.schema.traders import BookSource, Cohort, TopUp
@@ -42,8 +43,11 @@ __all__ = [
     "PresetNotes",
     "PricePath",
     "Record",
+    "RiskModel",
     "Scenario",
     "Shock",
+    "StressMargin",
+    "StressStep",
     "Tier",
     "TopUp",
     "Venue",

@@ -168,7 +168,7 @@ def _known_tables(connection: duckdb.DuckDBPyConnection, scenario: Scenario) -> 
                 [name, number]
                 for name, venue in scenario.venues.items()
                 for number, m in enumerate(markets)
-                if venue.margin is not None and venue.margin.ladder(m.base, m.symbol) is None
+                if venue.margin is not None and not venue.margin.covers(m.base, m.symbol)
             ],
         ),
     ):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_margin import margin_findings
 from sim.schema.checks_marks import mark_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
@@ -179,6 +180,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     record_findings,
     venue_findings,
     market_findings,
+    margin_findings,
     coupling_findings,
     trader_findings,
     shock_findings,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Tag, model_validator
 
 from sim.schema.base import Finding, Model, attribute, by_shape, refuse
+from sim.schema.risk_model import RiskModel, StressMargin
 from sim.schema.units import Duration, Fraction, Number, Symbol
 
 CONTINUITY = 1e-6
@@ -155,14 +156,26 @@ class Margin(Model):
         "Maintenance tiers: a list, or a mapping from base asset or symbol to a list.", "-", None
     )
     call: MarginCall | None = attribute("Margin calls. Left out: none are made.", "-", None)
+    risk_model: RiskModel | None = attribute(
+        "Model that sets the rates anew as volatility changes, instead of rates and tiers.",
+        "-",
+        None,
+    )
+    stress: StressMargin | None = attribute(
+        "Multipliers on margin while volatility is high. Left out: none.", "-", None
+    )
 
     @model_validator(mode="after")
     def _coherent(self) -> Margin:
         findings: list[Finding] = []
-        if self.maintenance_rate is None and self.tiers is None:
+        if self.risk_model is not None:
+            findings += self._beside_the_model()
+        elif self.maintenance_rate is None and self.tiers is None:
             findings.append(
                 Finding(
-                    (), "neither maintenance_rate nor tiers", "maintenance_rate, tiers, or both"
+                    (),
+                    "neither maintenance_rate nor tiers",
+                    "maintenance_rate, tiers, or both; or a risk_model",
                 )
             )
         if isinstance(self.tiers, list):
@@ -184,10 +197,28 @@ class Margin(Model):
         refuse("margin", findings)
         return self
 
+    def _beside_the_model(self) -> list[Finding]:
+        """Return the rates that stand beside a risk model."""
+        keys = ("initial_rate", "maintenance_rate", "tiers")
+        allowed = (
+            "either a risk_model, which sets all rates (initial ones by its initial_multiple), or "
+            "rates and tiers; null for what a preset states"
+        )
+        return [
+            Finding((key,), f"{key} beside a risk_model", allowed)
+            for key in keys
+            if getattr(self, key) is not None
+        ]
+
+    def covers(self, base: str, symbol: str) -> bool:
+        """Return whether there is a rule for a market."""
+        return self.risk_model is not None or self.ladder(base, symbol) is not None
+
     def ladder(self, base: str, symbol: str) -> list[Tier] | None:
         """Return the tiers of a market (by symbol, then base), or None if it has none.
 
-        A ladder of one tier is returned for the flat `maintenance_rate`.
+        A ladder of one tier is returned for the flat `maintenance_rate`. Rates of a risk model
+        are no ladder.
         """
         if isinstance(self.tiers, list):
             return self.tiers

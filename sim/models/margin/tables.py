@@ -10,7 +10,8 @@ where d is called the maintenance amount; seen September 2026). Published deduct
 against this when a scenario is read; the tables hold the exact ones. A flat rate is one tier.
 The initial margin is ``initial_rate N``, but never at a rate below the tier's maintenance rate;
 where that is not given ``N / max_leverage`` of the tier, and without either twice the
-maintenance rate.
+maintenance rate. A risk model (`sim.models.margin.risk_model`) gives each market one tier, the
+rates of which change during a run (`sim.engine.recalibration`).
 
 An account's maintenance margin is the sum over its positions; positions in one market are
 always netted.
@@ -24,10 +25,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
+from sim.models.margin.risk_model import RiskModelRates
 from sim.schema.margin import continuous_deductions
 
 if TYPE_CHECKING:
-    from sim.schema import Margin, Market, Scenario, Tier
+    from sim.schema import Margin, Market, RiskModel, Scenario, Tier
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class MarginTables:
     def from_scenario(cls, scenario: Scenario) -> MarginTables:
         """Build the tables for every pair of clearer and market of a scenario."""
         rows = [
-            [_tier_rows(venue.margin, market) for market in scenario.markets]
+            [_tier_rows(venue.margin, market, scenario) for market in scenario.markets]
             for venue in scenario.venues.values()
         ]
         width = max((len(tiers) for row in rows for tiers in row), default=1) or 1
@@ -97,8 +99,12 @@ class MarginTables:
         return np.asarray(notional * self.initial_rate[clearer, market, tier])
 
 
-def _tier_rows(margin: Margin | None, market: Market) -> list[tuple[float, float, float, float]]:
+def _tier_rows(
+    margin: Margin | None, market: Market, scenario: Scenario
+) -> list[tuple[float, float, float, float]]:
     """Return (floor, rate, deduction, initial rate) per tier; empty where there is no rule."""
+    if margin is not None and margin.risk_model is not None:
+        return _model_rows(margin.risk_model, market, scenario)
     tiers = None if margin is None else margin.ladder(market.base, market.symbol)
     if margin is None or tiers is None:
         return []
@@ -107,6 +113,15 @@ def _tier_rows(margin: Margin | None, market: Market) -> list[tuple[float, float
         (tier.floor, tier.rate, deduction, _initial_rate(margin, tier))
         for tier, deduction in zip(tiers, continuous_deductions(exact), strict=True)
     ]
+
+
+def _model_rows(
+    model: RiskModel, market: Market, scenario: Scenario
+) -> list[tuple[float, float, float, float]]:
+    """Return the one tier of the rates that a risk model starts with."""
+    rates = RiskModelRates(model, scenario, [market])
+    maintenance = rates.maintenance(rates.start)
+    return [(0.0, float(maintenance[0]), 0.0, float(rates.initial(maintenance)[0]))]
 
 
 def _initial_rate(margin: Margin, tier: Tier) -> float:
