@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_margin import margin_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
 from sim.schema.coupling import NoCoupling
@@ -200,6 +201,7 @@ def _one_of(names: Collection[str]) -> str:
 RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     record_findings,
     venue_findings,
+    margin_findings,
     market_findings,
     coupling_findings,
     trader_findings,
