@@ -19,6 +19,7 @@ from sim.engine.draft import AccountsDraft
 from sim.engine.events import EventLog
 from sim.engine.handwritten import draft_trader
 from sim.engine.layout import Layout
+from sim.engine.listing import local_prices
 from sim.engine.population import draft_book, draw_cohort, scale_to_open_interest
 from sim.engine.world import NOT_LABELLED, Flows, World
 from sim.kernels.margin import MarginOutputs
@@ -125,11 +126,12 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         asset_price=prices.copy(),
         free_price=prices.copy(),
         haircut=_haircuts(scenario, columns),
+        local=local_prices(scenario, columns),
         settlement=_settlement(scenario, columns),
         rules=[v.liquidation for v in scenario.venues.values()],
         events=EventLog(),
         out=MarginOutputs.empty(accounts),
-        required=np.ones(accounts),
+        required=tables.liquidation_ratio[layout.clearer],
         deadline=np.full(accounts, -1, dtype=np.int32),
         label=np.full(accounts, NOT_LABELLED, dtype=np.int32),
         step=np.zeros(accounts, dtype=np.int32),

@@ -8,7 +8,7 @@ what restores the target ratio,
 from the outside wallet or from the other accounts, which give what they hold beyond their own
 call level (or their maintenance margin where there are no calls). It arrives after the
 latency. A call not answered when the grace time ends makes the account liquidatable until its
-ratio is back at the call level; below a ratio of 1 it is liquidatable at once.
+ratio is back at the call level; below its clearer's liquidation ratio it is liquidatable at once.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ class CallDesk:
         whole = (world.out.notional[called] == 0.0) | ~self._below(world, called)
         lifted = called[whole]
         world.deadline[lifted] = -1
-        world.required[lifted] = np.where(world.step[lifted] > 0, world.required[lifted], 1.0)
+        world.required[lifted] = np.where(
+            world.step[lifted] > 0, world.required[lifted], world.least_ratio(lifted)
+        )
         self.called = called[~whole]
         return len(lifted) > 0
 
@@ -140,7 +142,8 @@ class CallDesk:
         if not len(rows):
             return []
         world.revalue(rows)
-        floor = np.maximum(self.level[rows], 1.0) * world.out.maintenance[rows]
+        least = np.maximum(self.level[rows], world.least_ratio(rows))
+        floor = least * world.out.maintenance[rows]
         floor = floor + ROUNDING * world.out.notional[rows]
         spare: FloatArray = np.maximum(world.out.equity[rows] - floor, 0.0)
         return list(zip(rows.tolist(), spare.tolist(), strict=True))
@@ -150,17 +153,15 @@ class CallDesk:
     ) -> float:
         """Move collateral off the giver; return its value to the receiver [numeraire].
 
-        It counts at the receiving clearer's haircut towards `need`, and at the giver's towards
+        It counts at the receiving clearer's weight towards `need`, and at the giver's towards
         what it can spare; no account gives more than it holds of an asset.
         """
         ledger, sent, given = world.ledger, 0.0, 0.0
-        price = world.asset_price[world.columns]
-        keep = 1.0 - world.haircut[world.clearer[row]]
+        weight, price = world.weight, world.asset_price[world.columns]
         own = giver < world.accounts
-        keep_giver = 1.0 - world.haircut[world.clearer[giver]] if own else np.ones(len(price))
+        worth = weight[world.clearer[giver]] if own else price
         for column in range(len(world.columns)):
-            unit, loss = float(price[column] * keep[column]), float(price[column])
-            loss *= float(keep_giver[column])
+            unit, loss = float(weight[world.clearer[row], column]), float(worth[column])
             held = max(float(ledger.balance[giver, column]), 0.0)
             if unit <= 0.0 or held <= 0.0:
                 continue

@@ -1,10 +1,10 @@
 """Equity, gross notional and the living of each cohort at each clearer.
 
 A cell is the accounts of one cohort (or book, or hand-written trader) that one venue clears. With
-the totals of a cell (`sim.ledger.totals`), asset prices p after haircut h, marks P, multipliers c
-and quote assets worth x,
+the totals of a cell (`sim.ledger.totals`), asset prices p, what the clearer counts a held unit at
+w (after its haircut), marks P, multipliers c and quote assets worth x,
 
-    equity   = sum_k ((balance_k + debt_k) p_k (1 - h_k) - debt_k p_k)
+    equity   = sum_k ((balance_k + debt_k) w_k - debt_k p_k)
                + sum_m c_m x_m (P_m net_m - cost_m)
     notional = sum_m c_m x_m P_m gross_m
 
@@ -59,7 +59,6 @@ class Cells:
             accounts += np.bincount(mine[part], minlength=len(number))
         self.present = np.flatnonzero(accounts)
         world.ledger.track(cell, len(number))
-        self._keep = 1.0 - world.haircut[self.clearer]
         self._alive = np.zeros(world.accounts, dtype=bool)
         self._count = np.zeros(len(number), dtype=np.int64)
         self._unsure: IntArray | None = None
@@ -75,7 +74,7 @@ class Cells:
         """Return the equity of each cell (C,) [numeraire] at the present marks."""
         world, totals = self.world, self.totals
         price = world.asset_price[world.columns]
-        held = (totals.balance + totals.debt) * (price * self._keep) - totals.debt * price
+        held = (totals.balance + totals.debt) * world.weight[self.clearer] - totals.debt * price
         gain = (world.board.mark * totals.net - totals.cost) * self._worth()
         return np.asarray(held.sum(axis=1) + gain.sum(axis=1))
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray, sums
+from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -135,16 +135,37 @@ class GenerationTracker:
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = np.where(self.weight > 0.0, self.generation / self.weight, 0.0)
         parents, blamed = sums(owner, blame * mean[market], count), sums(owner, blame, count)
-        for column, asset in enumerate(world.columns):
-            mine = board.base == asset
-            if not mine.any():
-                continue
-            held = np.maximum(ledger.balance[rows, column], 0.0) * world.asset_price[asset]
-            other -= held * self.other[mine].mean()
-            lost = np.maximum(-held * self.forced[mine].mean(), 0.0)
-            forced -= held * self.forced[mine].mean()
-            parents += lost * mean[mine].mean()
-            blamed += lost
+        for column in range(len(world.columns)):
+            for worth, mine in self._collateral(rows, column):
+                if not mine.any():
+                    continue
+                held = np.maximum(ledger.balance[rows, column], 0.0) * worth
+                other -= held * self.other[mine].mean()
+                lost = np.maximum(-held * self.forced[mine].mean(), 0.0)
+                forced -= held * self.forced[mine].mean()
+                parents += lost * mean[mine].mean()
+                blamed += lost
         caused = (forced > np.maximum(other, 0.0)) & (blamed > 0.0)
         parent = np.rint(parents / np.where(blamed > 0.0, blamed, 1.0))
         return np.where(caused, parent.astype(np.int64) + 1, 0)
+
+    def _collateral(self, rows: IntArray, column: int) -> list[tuple[FloatArray, BoolArray]]:
+        """Return what a unit of a balance asset is worth to accounts, by what moves it.
+
+        Returns
+        -------
+        list of ((N,) float64 [numeraire], (M,) bool)
+            Worth, 0 to accounts whose clearers value the asset otherwise, and the markets that
+            move it. What counts at par is not moved and is left out.
+        """
+        world, local = self.world, self.world.local
+        asset = world.columns[column]
+        markets = world.board.base == asset
+        clearer = world.clearer[rows]
+        own, par = local.own_column == column, local.par_column == column
+        elsewhere = np.isin(clearer, [*local.own_clearer[own], *local.par_clearer[par]])
+        found = [(np.where(elsewhere, 0.0, world.asset_price[asset]), markets)]
+        for c in np.flatnonzero(own):
+            worth = np.where(clearer == local.own_clearer[c], local.own_price[c], 0.0)
+            found.append((worth, np.arange(len(markets)) == local.own_market[c]))
+        return found

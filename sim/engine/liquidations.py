@@ -102,7 +102,7 @@ class LiquidationEngine:
         self._flag[broken] = False
         world.label[healed] = NOT_LABELLED
         world.step[healed] = 0
-        world.required[healed] = 1.0
+        world.required[healed] = world.least_ratio(healed)
         fresh = broken[world.label[broken] == NOT_LABELLED]
         if len(fresh):
             world.label[fresh] = np.maximum(self.generations.label(fresh), least)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.kernels.collateral import LocalPrices
 
 if TYPE_CHECKING:
     from sim.schema import Scenario
@@ -25,20 +26,25 @@ class Listing:
         Initial price.
     contract_value : (M,) float64 [numeraire per contract]
         ``price * multiplier * asset_price[quote]``.
+    multiplier : (M,) float64 [base per contract]
     carries : (M,) bool
         True where positions can be held (perpetuals and futures).
     asset_price : (X,) float64 [numeraire]
     counted : (V, X) float64 [1]
         Share of an asset's value that a clearer counts as collateral, ``1 - haircut``.
+    collateral_price : (V, X) float64 [numeraire]
+        Value of which it counts that share: of the asset, or by its own spot market.
     """
 
     venue: IntArray
     quote: IntArray
     price: FloatArray
     contract_value: FloatArray
+    multiplier: FloatArray
     carries: BoolArray
     asset_price: FloatArray
     counted: FloatArray
+    collateral_price: FloatArray
 
     @classmethod
     def from_scenario(cls, scenario: Scenario) -> Listing:
@@ -60,7 +66,54 @@ class Listing:
             quote=np.array([assets.index(m.quote) for m in scenario.markets], dtype=np.int64),
             price=price,
             contract_value=price * unit,
+            multiplier=np.array([m.multiplier for m in scenario.markets], dtype=np.float64),
             carries=np.array([m.kind in ("perpetual", "future") for m in scenario.markets]),
             asset_price=np.array(list(worth.values()), dtype=np.float64),
             counted=1.0 - np.array(haircut, dtype=np.float64),
+            collateral_price=_collateral_price(scenario, price),
         )
+
+
+def _collateral_price(scenario: Scenario, price: FloatArray) -> FloatArray:
+    """Return what one unit of each asset is worth to each clearer (V, X) at the start."""
+    worth = np.array([asset.price for asset in scenario.assets.values()], dtype=np.float64)
+    local = local_prices(scenario, np.arange(len(worth)))
+    found = np.tile(worth, (len(scenario.venues), 1))
+    quote = [list(scenario.assets).index(scenario.markets[m].quote) for m in local.own_market]
+    found[local.own_clearer, local.own_column] = price[local.own_market] * worth[quote]
+    return found
+
+
+def local_prices(scenario: Scenario, columns: IntArray) -> LocalPrices:
+    """Return which clearers count which balance assets (K,) at a price of their own.
+
+    Where a venue lists several spot markets of an asset, the first one prices it. The own prices
+    are not filled in yet.
+    """
+    names = [list(scenario.assets)[k] for k in columns]
+    own: list[tuple[int, int, int]] = []
+    par: list[tuple[int, int]] = []
+    for v, (name, venue) in enumerate(scenario.venues.items()):
+        for k, asset in enumerate(names):
+            how = venue.collateral_price.get(asset, "index")
+            if how == "par":
+                par.append((v, k))
+            elif how == "own":
+                own.append((v, k, _spot_market(scenario, name, asset)))
+    at = np.array(own, dtype=np.int64).reshape(-1, 3).T
+    fixed = np.array(par, dtype=np.int64).reshape(-1, 2).T
+    price = [scenario.assets[names[k]].price for _, k in par]
+    return LocalPrices(
+        own_clearer=at[0].copy(),
+        own_column=at[1].copy(),
+        own_market=at[2].copy(),
+        own_price=np.zeros(len(own)),
+        par_clearer=fixed[0].copy(),
+        par_column=fixed[1].copy(),
+        par_price=np.array(price, dtype=np.float64),
+    )
+
+
+def _spot_market(scenario: Scenario, venue: str, asset: str) -> int:
+    markets = enumerate(scenario.markets)
+    return next(m for m, at in markets if (at.venue, at.base, at.kind) == (venue, asset, "spot"))

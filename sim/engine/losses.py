@@ -1,7 +1,7 @@
 """Losses of closed accounts on their way down the waterfall.
 
 An account that holds no position any more and owes money first sells its other collateral to
-the desk, at its value after the haircut. What it then still owes is its shortfall: the
+the desk, at what its clearer counts it at. What it then still owes is its shortfall: the
 insurance fund of its clearer pays what it can, largest shortfalls first; the rest waits for the
 waterfall phase if the clearer socialises losses, and is the clearer's own loss otherwise.
 """
@@ -88,15 +88,15 @@ def _debt(world: World, rows: IntArray) -> FloatArray:
 
 
 def _sell_collateral(world: World, rows: IntArray) -> None:
-    """Turn held assets into the owed ones at the desk, each at its value after haircut."""
+    """Turn held assets into the owed ones at the desk, each at what the clearer counts it at."""
     ledger, desk = world.ledger, world.plan.desk
     price = world.asset_price[world.columns]
-    keep = 1.0 - world.haircut[world.clearer[rows].astype(np.int64)]
+    weight = world.weight[world.clearer[rows].astype(np.int64)]
     for owed in range(len(world.columns)):
         for held in range(len(world.columns)):
             debt = np.maximum(-ledger.balance[rows, owed], 0.0)
             units = np.maximum(ledger.balance[rows, held], 0.0)
-            unit_value = price[held] * keep[:, held]
+            unit_value = weight[:, held]
             value = np.minimum(units * unit_value, debt * price[owed])
             active = value > 0.0
             if held == owed or not active.any():

@@ -3,12 +3,14 @@
 With the other prices held, the excess of an account over its maintenance margin as a function
 of the price P of one position of q contracts is
 
-    X(P) = rest + s q c (P - e) - s (rate(N) |q| c P - deduction(N)),     N = |q| c P
+    X(P) = rest + s q c (P - e) - s l margin(|q| c P, |q| c)
 
-(s numeraire value of the quote asset). It is piecewise linear and monotone: the liquidation
-price is its root, found tier by tier; the root is valid where it falls into the tier it was
-computed for. The bankruptcy price is the root of equity itself. A price that would have to be
-zero or negative does not exist (NaN).
+(s numeraire value of the quote asset, l the ratio of equity to maintenance margin below which the
+clearer liquidates). Margin is piecewise linear in the price, also where it depends on size: the
+liquidation price is a root of X, found piece by piece, and valid where margin is on the piece that
+it was computed for. Where margin grows faster than notional a long position breaks above some price
+as well; the root nearest to the mark counts. The bankruptcy price is the root of equity itself. A
+price that would have to be zero or negative does not exist (NaN).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from sim.core.nearest import nearest
 from sim.engine.build import build_world
 from sim.engine.pricing import value_assets, value_markets
 from sim.engine.world import World
+from sim.kernels.size import KEPT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,9 +126,11 @@ def _initial_margin(world: World, rows: IntArray) -> tuple[IntArray, IntArray, F
     held = ledger.quantity[slots] != 0.0
     slots, owner = slots[held], owner[held]
     market = ledger.market[slots].astype(np.int64)
-    nominal = np.abs(ledger.quantity[slots]) * board.multiplier[market] * board.mark[market]
+    size = np.abs(ledger.quantity[slots]) * board.multiplier[market]
     clearer = world.clearer[rows[owner]].astype(np.int64)
-    margin = world.tables.initial_margin(clearer, market, nominal)
+    interest = world.open_interest() if world.tables.by_open_interest else None
+    nominal = size * board.mark[market]
+    margin = world.tables.initial_margin(clearer, market, nominal, size, interest)
     return slots, owner, margin * world.quote_price[market]
 
 
@@ -139,11 +144,11 @@ def _positions(world: World, rows: IntArray) -> pd.DataFrame:
     size, mark = quantity * board.multiplier[market], board.mark[market]
     nominal = np.abs(size) * mark
     clearer = world.clearer[rows[owner]].astype(np.int64)
-    required = world.tables.maintenance_margin(clearer, market, nominal)
+    required = world.tables.maintenance_margin(clearer, market, nominal, np.abs(size))
     worth = world.quote_price[market]
     equity, maintenance = world.out.equity[rows][owner], world.out.maintenance[rows][owner]
     rest = equity / worth - size * mark
-    others = maintenance / worth - required
+    others = (maintenance / worth - required) * world.least_ratio(rows[owner])
     markets = world.scenario.markets
     return pd.DataFrame(
         {
@@ -169,7 +174,7 @@ def _positive(price: FloatArray) -> FloatArray:
 def liquidation_price(
     world: World, clearer: IntArray, market: IntArray, size: FloatArray, rest: FloatArray
 ) -> FloatArray:
-    """Return the price (N,) [quote/base] at which equity meets maintenance margin.
+    """Return the price (N,) [quote/base] at which the account falls below its clearer's ratio.
 
     Parameters
     ----------
@@ -177,25 +182,55 @@ def liquidation_price(
     size : (N,) float64 [base], signed
     rest : (N,) float64 [quote]
         Excess of the account without the terms that depend on this price: equity minus
-        ``size * mark``, minus the maintenance margin of its other positions.
+        ``size * mark``, minus the ratio times the maintenance margin of its other positions.
 
     Notes
     -----
-    In the tier with rate r and deduction d the root is ``(-rest - d) / (size - r |size|)``.
+    On the piece of margin with rate r and deduction d the root is
+    ``(-rest - l d) / (size - l r |size|)``.
     """
-    tables = world.tables
-    floor = tables.floor[clearer, market]
-    rate = tables.rate[clearer, market]
-    deduction = tables.deduction[clearer, market]
+    rate, deduction = _pieces(world, clearer, market, np.abs(size))
+    ratio = world.tables.liquidation_ratio[clearer][:, None]
     absolute = np.abs(size)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        root = (-rest[:, None] - deduction) / (size[:, None] - rate * absolute)
+        root = (-rest[:, None] - ratio * deduction) / (size[:, None] - ratio * rate * absolute)
         nominal = absolute * root
-    ceiling = np.concatenate([floor[:, 1:], np.full((len(floor), 1), np.inf)], axis=1)
-    # A root on the border of two tiers belongs to both; rounding must not lose it.
-    slack = 1e-9 * np.where(np.isfinite(ceiling), ceiling, 0.0)
-    valid = (root > 0.0) & (nominal >= floor * (1.0 - 1e-9)) & (nominal <= ceiling + slack)
-    valid &= np.isfinite(floor)
-    first = np.argmax(valid, axis=1)
-    chosen = root[np.arange(len(root)), first]
+    positive = np.where(np.isfinite(root) & (root > 0.0), root, np.nan)
+    valid = np.isfinite(positive)
+    pieces = valid.shape[1]
+    there = np.where(valid, nominal, 0.0)
+    margin = np.stack(
+        [
+            world.tables.maintenance_margin(clearer, market, there[:, k], np.abs(size))
+            for k in range(pieces)
+        ],
+        axis=1,
+    )
+    # A root on the border of two pieces belongs to both; rounding must not lose it.
+    with np.errstate(invalid="ignore"):
+        valid &= np.abs(rate * nominal - deduction - margin) <= 1e-9 * nominal
+    distance = np.where(valid, np.abs(root - world.board.mark[market][:, None]), np.inf)
+    nearest_root = np.argmin(distance, axis=1)
+    chosen = root[np.arange(len(root)), nearest_root]
     return np.where(valid.any(axis=1), chosen, np.nan)
+
+
+def _pieces(
+    world: World, clearer: IntArray, market: IntArray, size: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return rates (N, P) [1] and deductions [quote] of the pieces of margin along the price.
+
+    A tier of rate r and deduction d has the pieces ``r + a B, d`` and, with a root term,
+    ``0.8 r + k sqrt(B) + a B, 0.8 d``; see `sim.kernels.size`.
+    """
+    tables = world.tables
+    rate, deduction = tables.rate[clearer, market], tables.deduction[clearer, market]
+    if not tables.by_size:
+        return rate, deduction
+    added = (tables.size_rate[clearer, market] * size)[:, None]
+    root = (tables.size_root[clearer, market] * np.sqrt(size))[:, None]
+    laid_on = KEPT * rate + root + added
+    return (
+        np.concatenate([rate + added, laid_on], axis=1),
+        np.concatenate([deduction, KEPT * deduction], axis=1),
+    )

@@ -88,7 +88,7 @@ def _distressed(
     kept = mine[orders.owner]
     board, ledger = world.board, world.ledger
     m, owner = orders.market[kept], number[orders.owner[kept]]
-    nominal = np.abs(ledger.quantity[orders.slots[kept]] * board.multiplier[m]) * board.mark[m]
+    size = np.abs(ledger.quantity[orders.slots[kept]] * board.multiplier[m])
     chosen = orders.rows[mine]
     return Distressed(
         equity=orders.equity[mine],
@@ -98,7 +98,8 @@ def _distressed(
         owner=owner,
         clearer=orders.clearer[mine][owner],
         market=m,
-        notional=nominal,
+        notional=size * board.mark[m],
+        size=size,
         worth=world.quote_price[m],
         tradable=tradable[kept],
     )

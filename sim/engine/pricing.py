@@ -79,6 +79,7 @@ def value_assets(world: World, valued_by: list[tuple[int, IntArray]]) -> None:
         growth = board.last[chosen] * prices[board.quote[chosen]] / board.opening_value[chosen]
         total = np.add.accumulate(growth)[-1]
         prices[asset] = float(board.opening_price[asset] * (total / len(chosen)))
+    world.value_own_books()
 
 
 def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
@@ -166,15 +167,17 @@ class Pricing:
 
     def open_tick(self, seconds: float) -> None:
         """Freeze the memory of the marks up to the tick before, `seconds` ago, and refresh all."""
+        world = self.world
         if self.rules is not None and self.state is not None:
             price_step(self.rules, self.state, OPENING, seconds)
+            world.value_own_books()
             return
         for venue in self.venues:
-            if self.world.board.up[venue.number]:
-                venue.begin_tick(seconds, self.world.tick)
-        value_assets(self.world, self.valued_by)
-        index_prices(self.world, self.group, self.groups)
-        sample_premiums(self.world, *self.funding, seconds)
+            if world.board.up[venue.number]:
+                venue.begin_tick(seconds, world.tick)
+        value_assets(world, self.valued_by)
+        index_prices(world, self.group, self.groups)
+        sample_premiums(world, *self.funding, seconds)
         for rule, venue in self._carried:
             rule.set_carry(self.funding[1].carry[venue.markets])
         self._mark()
@@ -184,6 +187,7 @@ class Pricing:
         world = self.world
         if self.rules is not None and self.state is not None:
             price_step(self.rules, self.state, MARKS, 0.0)
+            world.value_own_books()
             return
         value_assets(world, self.valued_by)
         index_prices(world, self.group, self.groups)
@@ -200,5 +204,6 @@ class Pricing:
         """Bring values of assets up to the last prices."""
         if self.rules is not None and self.state is not None:
             price_step(self.rules, self.state, VALUES, 0.0)
+            self.world.value_own_books()
         else:
             value_assets(self.world, self.valued_by)

@@ -66,7 +66,8 @@ class Stretches:
         self.possible = pricing.rules is not None and not deciding
         size = BLOCK, len(world.board.ids)
         self._shocked, self._relaxed = np.empty(size), np.empty(size)
-        self._now = np.empty(len(world.board.ids) + len(world.asset_price))
+        values = len(world.board.ids) + len(world.asset_price) + len(world.local.own_price)
+        self._now = np.empty(values)
         self._floor_hits, self._looked_at = np.zeros((2, 1), dtype=np.int64)
         self._block: _Block | None = None
 
@@ -157,6 +158,7 @@ class Stretches:
             world.required,
             world.out,
             world.keep,
+            world.local,
             world.columns,
             self._now,
             watch.packed,

@@ -157,9 +157,12 @@ class TradeDesk:
         ordered = places[where] == slots
         after[ordered] += total[where[ordered]]
         market = ledger.market[slots].astype(np.int64)
-        nominal = np.abs(after) * board.multiplier[market] * board.last[market]
+        size = np.abs(after) * board.multiplier[market]
+        nominal = size * board.last[market]
         clearer = world.clearer[rows[owner]].astype(np.int64)
-        margin = world.tables.initial_margin(clearer, market, nominal) * world.quote_price[market]
+        interest = world.open_interest() if world.tables.by_open_interest else None
+        margin = world.tables.initial_margin(clearer, market, nominal, size, interest)
+        margin = margin * world.quote_price[market]
         out = MarginOutputs.empty(world.accounts)
         account_margin(world.margin_inputs(board.last), rows, world.required, out)
         short = sums(owner, margin, len(rows)) > out.equity[rows] * (1.0 + ROUNDING)

@@ -16,6 +16,7 @@ import numpy as np
 from sim.core.arrays import FloatArray, IntArray, union
 from sim.kernels.levels import empty_levels, hot_accounts, look, must_start_afresh, start_afresh
 from sim.kernels.radius import RadiusInputs, account_radius
+from sim.kernels.size import NO_SIZES
 from sim.kernels.sweep import doubt, holds, nothing_packed, pack, sweep
 from sim.models.behaviour import behaviours
 
@@ -117,7 +118,7 @@ class DueWatch:
         self.packed = nothing_packed(world.margin_inputs())
         self._crowd = CROWDED - 1.1  # everybody is due at tick 0; if also at tick 1, sweep
         self._doubts = 0
-        self._swept_at = world.asset_price.copy()
+        self._swept_at = self._collateral_values()
         self._doubtful: IntArray = np.empty(0, dtype=np.int64)
         self._touched: list[IntArray] = []
         self._put_back: IntArray = np.empty(0, dtype=np.int64)
@@ -135,17 +136,23 @@ class DueWatch:
         self.units = self._radius_inputs()
 
     def values(self) -> FloatArray:
-        """Return the values (M + N,) [numeraire] of the markets, at their marks, and the assets."""
+        """Return the values (M + N + C,) [numeraire] that accounts depend on.
+
+        Those of the markets, at their marks, of the assets, and of collateral by own books.
+        """
         world = self.world
-        return np.concatenate([world.board.mark * world.quote_price, world.asset_price])
+        marked = world.board.mark * world.quote_price
+        return np.concatenate([marked, world.asset_price, world.local.own_price])
 
     def _unit(self, now: FloatArray) -> FloatArray:
-        scale = np.concatenate([self._scale[self.world.board.base], self._moving * self._scale])
+        base = self.world.board.base
+        own = base[self.world.local.own_market]
+        scale = np.concatenate([self._scale[base], self._moving * self._scale, self._scale[own]])
         return np.asarray(now * scale)
 
     def _radius_inputs(self) -> RadiusInputs:
         world, markets = self.world, len(self.world.board.ids)
-        asset_unit = self.levels.unit[markets:]
+        asset_unit, own_unit = np.split(self.levels.unit[markets:], [len(self.world.asset_price)])
         return RadiusInputs(
             market_unit=self.levels.unit[:markets].copy(),
             quote_unit=asset_unit[world.board.quote],
@@ -153,12 +160,24 @@ class DueWatch:
             call_level=self._call_level,
             cohort=world.cohort,
             stop=self._stop,
+            held_unit=self._held_unit(asset_unit[world.columns], own_unit),
         )
+
+    def _held_unit(self, column_unit: FloatArray, own_unit: FloatArray) -> FloatArray:
+        """Return the units (V, K) of what clearers count collateral at, or nothing."""
+        local = self.world.local
+        if not local.exist:
+            return NO_SIZES
+        unit = np.tile(column_unit, (len(self.world.venue_names), 1))
+        unit[local.own_clearer, local.own_column] = own_unit
+        unit[local.par_clearer, local.par_column] = 0.0
+        return unit
 
     def _start_afresh(self, now: FloatArray) -> None:
         """Take new units; every account is due once."""
         markets = len(self.world.board.ids)
-        self._moving |= now[markets:] != self.levels.base[markets:]
+        assets = slice(markets, markets + len(self._moving))
+        self._moving |= now[assets] != self.levels.base[assets]
         start_afresh(self.levels, self._unit(now), now)
         self.units = self._radius_inputs()
 
@@ -232,9 +251,8 @@ class DueWatch:
         While collateral or quote assets move, nobody can be packed and all are looked at in full.
         """
         world = self.world
-        then, self._swept_at = self._swept_at, world.asset_price.copy()
-        moved = self._swept_at != then
-        if moved[world.board.quote].any() or moved[world.columns].any():
+        then, self._swept_at = self._swept_at, self._collateral_values()
+        if (self._swept_at != then).any():
             self.packed = nothing_packed(world.margin_inputs())
             self._doubtful = np.flatnonzero(world.out.notional > 0.0)
             self.reached = True  # nobody asked who stands at a stop
@@ -250,6 +268,13 @@ class DueWatch:
         self._doubt(broken)
         self._doubtful = rows
         return rows, broken
+
+    def _collateral_values(self) -> FloatArray:
+        """Return the values [numeraire] of quote and balance assets, and by own books."""
+        world = self.world
+        price = world.asset_price
+        of_columns = price[world.columns]
+        return np.concatenate([price[world.board.quote], of_columns, world.local.own_price])
 
     def packing_holds(self) -> bool:
         """Return whether there is a packing, good at present prices."""

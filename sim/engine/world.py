@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray
+from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray, sums
 from sim.core.clock import TickClock
+from sim.kernels.collateral import LocalPrices, weigh_numpy
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
+from sim.kernels.size import NO_SIZES
 from sim.ledger import Ledger, RowPlan
 from sim.models.margin import MarginTables
 
@@ -89,8 +91,8 @@ class World:
     asset_price : (assets,) float64 [numeraire]
     haircut : (V, K) float64 [1]
     required : (A,) float64 [1]
-        Margin ratio below which the account is liquidated: 1, more while a slice-wise
-        liquidation runs or after a margin call ran out.
+        Margin ratio below which the account is liquidated: its clearer's (`least_ratio`), more
+        while a slice-wise liquidation runs or after a margin call ran out.
     deadline : (A,) int32
         Tick at which a margin call runs out, or -1.
     label : (A,) int32
@@ -107,6 +109,8 @@ class World:
         Balance column in which a clearer charges and compensates.
     checked : bool
         Whether invariants are checked after every phase and generation.
+    local : LocalPrices
+        What clearers count collateral at that they do not value over all venues.
     keep : (V, K) float64 [1]
         What a clearer's haircut leaves of each balance asset.
     watch : Watch, optional
@@ -133,6 +137,7 @@ class World:
     asset_price: FloatArray
     free_price: FloatArray
     haircut: FloatArray
+    local: LocalPrices
     settlement: IntArray
     rules: list[Liquidation]
     events: EventLog
@@ -174,7 +179,11 @@ class World:
             self.tables.floor,
             self.tables.rate,
             self.tables.deduction,
+            self.tables.size_rate if self.tables.by_size else NO_SIZES,
+            self.tables.size_root if self.tables.by_size else NO_SIZES,
+            self.local.own_price,
         )
+        self.value_own_books()
 
     @property
     def accounts(self) -> int:
@@ -199,8 +208,42 @@ class World:
         inputs = self._inputs
         inputs.asset_price[:] = self.asset_price[self.columns]
         np.multiply(inputs.asset_price, self.keep, out=inputs.weight_positive)
+        if self.local.exist:
+            weigh_numpy(self.local, self.keep, inputs.weight_positive)
         inputs.quote_price[:] = self.quote_price
         return inputs if prices is None else inputs._replace(mark_price=prices)
+
+    @property
+    def weight(self) -> FloatArray:
+        """What one unit of each balance asset counts at each clearer (V, K) [numeraire].
+
+        Of an asset that is held; good until prices change.
+        """
+        return self.margin_inputs().weight_positive
+
+    def value_own_books(self) -> None:
+        """Take the last prices at which clearers count collateral by their own books.
+
+        It goes with every valuation of assets, so that both are of one moment.
+        """
+        local, board = self.local, self.board
+        if len(local.own_price):
+            market = local.own_market
+            local.own_price[:] = board.last[market] * self.asset_price[board.quote[market]]
+
+    def least_ratio(self, rows: IntArray) -> FloatArray:
+        """Return the margin ratio (N,) below which their clearers liquidate accounts."""
+        return np.asarray(self.tables.liquidation_ratio[self.clearer[rows]])
+
+    def open_interest(self) -> FloatArray:
+        """Return one side of all positions in each market (M,) [quote] at the marks."""
+        ledger, board = self.ledger, self.board
+        if ledger.totals is not None:
+            held = ledger.totals.long
+        else:
+            bought = np.maximum(ledger.quantity, 0.0)
+            held = sums(ledger.market, bought, len(board.ids))
+        return np.asarray(held * board.multiplier * board.mark)
 
     def revalue(self, rows: IntArray) -> IntArray:
         """Bring equity, maintenance margin and notional of accounts up to date.

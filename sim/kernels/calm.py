@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
+from sim.kernels.collateral import LocalPrices, value_own, weigh
 from sim.kernels.compiling import compiled, compiled_part
 from sim.kernels.indices import value_assets_loop
 from sim.kernels.levels import Levels, look_loop, must_start_afresh
@@ -83,10 +84,12 @@ class Accounts(NamedTuple):
     out : MarginOutputs
     keep : (V, K) float64 [1]
         What a clearer's haircut leaves of a balance asset.
+    local : LocalPrices
+        Its own prices are kept up to date here.
     column : (K,) int64
         Asset of each balance column.
-    now : (M + N,) float64 [numeraire]
-        Values of markets and assets.
+    now : (M + N + C,) float64 [numeraire]
+        Values of markets, of assets, and of collateral by clearers' own books.
     packed : Packed
         Where it holds any account, everybody is looked at on every tick.
     looked_at : (1,) int64
@@ -99,6 +102,7 @@ class Accounts(NamedTuple):
     required: FloatArray
     out: MarginOutputs
     keep: FloatArray
+    local: LocalPrices
     column: IntArray
     now: FloatArray
     packed: Packed
@@ -178,12 +182,16 @@ def _value_collateral(rules: PriceRules, state: PriceState, accounts: Accounts) 
         inputs.asset_price[k] = price
         for v in range(accounts.keep.shape[0]):
             inputs.weight_positive[v, k] = price * accounts.keep[v, k]
+    weigh(accounts.local, accounts.keep, inputs.weight_positive)
     for m in range(markets):
         worth = state.asset[rules.quote[m]]
         inputs.quote_price[m] = worth
         now[m] = state.mark[m] * worth
-    for a in range(state.asset.shape[0]):
+    assets = state.asset.shape[0]
+    for a in range(assets):
         now[markets + a] = state.asset[a]
+    for c in range(accounts.local.own_price.shape[0]):
+        now[markets + assets + c] = accounts.local.own_price[c]
 
 
 @compiled_part
@@ -253,6 +261,7 @@ def calm_ticks(
             shocked[t, m] = state.last[m]
         if books.gap_start.shape[0] > 1:  # only arbitrageurs ask before marks are made
             value_assets_loop(rules, state)
+            value_own(accounts.local, state.last, state.asset, rules.quote)
         astray = _relax(rules, state, books)
         for m in range(state.last.shape[0]):
             relaxed[t, m] = state.last[m]
@@ -261,6 +270,7 @@ def calm_ticks(
         if _gap_opens(rules, state, books):
             return t, GAP
         open_marks_loop(rules, state, seconds)
+        value_own(accounts.local, state.last, state.asset, rules.quote)
         _value_collateral(rules, state, accounts)
         if _somebody_is_reached(accounts):
             return t, REACHED

@@ -6,6 +6,7 @@ multiplier c, in market m with mark price P and quote asset worth x
     equity[a]      = sum_k w_k b_k + sum_j q c (P - e) x
                      w_k = weight_positive[v, k] if b_k > 0 else asset_price[k]
     maintenance[a] = sum_j (rate N - deduction) x,       N = |q| c P, tier of N under v's rules
+                     and what `sim.kernels.size` adds to it for the size |q| c
     notional[a]    = sum_j N x
 
 all in the numeraire. Both twins add the terms of an account in the same order (balances by
@@ -19,7 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.core.arrays import FloatArray, Int16Array, IntArray
+from sim.kernels.collateral import NO_PRICES
 from sim.kernels.compiling import HAS_NUMBA, compiled
+from sim.kernels.size import NO_SIZES, sized, sized_numpy
 from sim.kernels.slots import slots_numpy
 
 
@@ -41,6 +44,10 @@ class MarginInputs(NamedTuple):
     mark_price, multiplier, quote_price : (M,) float64
         Price that margin uses, contract multiplier, numeraire value of one unit of quote.
     tier_floor, tier_rate, tier_deduction : (V, M, T) float64
+    size_rate, size_root : (V, M) float64 [1/base], [1/sqrt(base)]
+        Terms of margin that depend on size; empty where no clearer has any.
+    own_price : (C,) float64 [numeraire]
+        Values of collateral that some clearer takes from its own book; part of the weights.
     """
 
     position_start: IntArray
@@ -57,6 +64,9 @@ class MarginInputs(NamedTuple):
     tier_floor: FloatArray
     tier_rate: FloatArray
     tier_deduction: FloatArray
+    size_rate: FloatArray = NO_SIZES
+    size_root: FloatArray = NO_SIZES
+    own_price: FloatArray = NO_PRICES
 
 
 class MarginOutputs(NamedTuple):
@@ -90,6 +100,9 @@ def account_margin_numpy(
     v = clearer[owner]
     tier = (inputs.tier_floor[v, market] <= nominal[:, None]).sum(axis=1) - 1
     needed = nominal * inputs.tier_rate[v, market, tier] - inputs.tier_deduction[v, market, tier]
+    if len(inputs.size_rate):
+        terms = inputs.size_rate[v, market], inputs.size_root[v, market]
+        needed = sized_numpy(needed, nominal, np.abs(size), *terms)
     gain = size * (price - inputs.entry_price[slot]) * worth
     open_position = size != 0.0
     n = len(rows)
@@ -118,6 +131,7 @@ def margin_loop(
     count = 0
     tiers = inputs.tier_floor.shape[2]
     assets = inputs.balance.shape[1]
+    by_size = inputs.size_rate.shape[0] > 0
     for i in range(rows.shape[0]):
         row = rows[i]
         v = inputs.clearer[row]
@@ -140,6 +154,9 @@ def margin_loop(
             while t + 1 < tiers and inputs.tier_floor[v, m, t + 1] <= nominal:
                 t += 1
             needed = nominal * inputs.tier_rate[v, m, t] - inputs.tier_deduction[v, m, t]
+            if by_size:
+                rate, root = inputs.size_rate[v, m], inputs.size_root[v, m]
+                needed = sized(needed, nominal, abs(size), rate, root)
             equity += size * (price - inputs.entry_price[j]) * worth
             maintenance += needed * worth
             notional += nominal * worth

@@ -12,8 +12,10 @@ so the excess over the level l, equity minus l times maintenance, changes by at 
 
     L = sum_j |q| c (1 + l r) u_y  +  sum_j (|q| c |e| + l d) u_x  +  sum_k |b_k| u_k
 
-where r and d are the steepest rate and the largest deduction that the position can meet while its
-price is at most `REACH` times today's. The radius of an account is the least of
+where r and d are the steepest rate (with what `sim.kernels.size` adds) and the largest deduction
+that the position can meet while its price is at most `REACH` times today's; u_k is the unit of what
+the balance counts at, which is a coordinate of its own where a clearer goes by its own book, and 0
+where it goes by par. The radius of an account is the least of
 
     (excess - slack) / L        slack = SLACK (gross balances + gross cost + |equity|
                                                + l maintenance + notional)
@@ -33,6 +35,7 @@ import numpy as np
 from sim.core.arrays import FloatArray, Int16Array, IntArray
 from sim.kernels.compiling import HAS_NUMBA, compiled, compiled_part
 from sim.kernels.margin import MarginInputs, MarginOutputs
+from sim.kernels.size import NO_SIZES, steepest, steepest_numpy
 from sim.kernels.slots import slots_numpy
 
 REACH = 4.0
@@ -56,6 +59,9 @@ class RadiusInputs(NamedTuple):
     cohort : (A,) int16
     stop : (cohorts,) float64 [1], or empty
         Adverse move at which the traders of a cohort close a position; inf for never.
+    held_unit : (V, K) float64 [numeraire], or empty
+        Unit of what each clearer counts a balance at that is held; empty where all count it at
+        the value of the asset. Debts go by `column_unit`.
     """
 
     market_unit: FloatArray
@@ -64,6 +70,7 @@ class RadiusInputs(NamedTuple):
     call_level: FloatArray
     cohort: Int16Array
     stop: FloatArray
+    held_unit: FloatArray = NO_SIZES
 
 
 def account_radius_numpy(
@@ -86,11 +93,18 @@ def account_radius_numpy(
         level = np.maximum(level, units.call_level[rows])
     clearer = inputs.clearer[rows].astype(np.int64)[owner]
     slope, far = _slopes_and_reaches(inputs, units, clearer, slot, level[owner])
-    lipschitz = np.bincount(owner, slope, count)
+    lipschitz: FloatArray = np.asarray(np.bincount(owner, slope, count), dtype=np.float64)
     balance = np.abs(inputs.balance[rows])
+    value = np.broadcast_to(inputs.asset_price, balance.shape)
+    unit = np.broadcast_to(units.column_unit, balance.shape)
+    if len(units.held_unit):
+        held_now, v = inputs.balance[rows] > 0.0, inputs.clearer[rows]
+        unit = np.where(held_now, units.held_unit[v], unit)
+        value = np.where(held_now, np.maximum(inputs.weight_positive[v], value), value)
     for k in range(balance.shape[1]):
-        lipschitz = lipschitz + balance[:, k] * units.column_unit[k]
-    gross = balance @ inputs.asset_price + np.bincount(owner, size * np.abs(entry) * worth, count)
+        lipschitz = lipschitz + balance[:, k] * unit[:, k]
+    gross = (balance * value).sum(axis=1)
+    gross = gross + np.bincount(owner, size * np.abs(entry) * worth, count)
 
     equity, needed = out.equity[rows], np.maximum(level * out.maintenance[rows], 0.0)
     excess = equity - needed
@@ -121,7 +135,11 @@ def _slopes_and_reaches(
     tier = (floors <= reached[:, None]).sum(axis=1) - 1
     met = np.arange(floors.shape[1]) <= tier[:, None]
     deductions = np.where(met, np.abs(inputs.tier_deduction[clearer, market]), 0.0)
-    slope = size * (1.0 + level * inputs.tier_rate[clearer, market, tier]) * unit
+    rate = inputs.tier_rate[clearer, market, tier]
+    if len(inputs.size_rate):
+        terms = inputs.size_rate[clearer, market], inputs.size_root[clearer, market]
+        rate = steepest_numpy(rate, size, *terms)
+    slope = size * (1.0 + level * rate) * unit
     cost = size * np.abs(inputs.entry_price[slot])
     slope = slope + (cost + level * deductions.max(axis=1, initial=0.0)) * quote_unit
     with np.errstate(divide="ignore"):
@@ -165,7 +183,10 @@ def _slope_and_reach(
     t = 0
     while t + 1 < inputs.tier_floor.shape[2] and inputs.tier_floor[v, m, t + 1] <= reached:
         t += 1
-    slope = size * (1.0 + level * inputs.tier_rate[v, m, t]) * unit
+    rate = inputs.tier_rate[v, m, t]
+    if inputs.size_rate.shape[0] > 0:
+        rate = steepest(rate, size, inputs.size_rate[v, m], inputs.size_root[v, m])
+    slope = size * (1.0 + level * rate) * unit
     if not quote_unit > 0.0:
         return slope, (REACH - 1.0) * value / unit
     deduction = 0.0
@@ -198,14 +219,19 @@ def radius_loop(
 ) -> None:
     """Fill `radius` (N,) for `rows`; the compiled twin."""
     calls, stops = units.call_level.shape[0] > 0, units.stop.shape[0] > 0
+    local = units.held_unit.shape[0] > 0
     for i in range(rows.shape[0]):
         row = rows[i]
         lipschitz, gross, owes = 0.0, 0.0, False
         for k in range(inputs.balance.shape[1]):
             held = inputs.balance[row, k]
             owes = owes or held < 0.0
-            lipschitz += abs(held) * units.column_unit[k]
-            gross += abs(held) * inputs.asset_price[k]
+            unit, value = units.column_unit[k], inputs.asset_price[k]
+            if local and held > 0.0:
+                v = inputs.clearer[row]
+                unit, value = units.held_unit[v, k], max(inputs.weight_positive[v, k], value)
+            lipschitz += abs(held) * unit
+            gross += abs(held) * value
         if out.notional[row] == 0.0 and not owes:
             radius[i] = np.inf
             continue

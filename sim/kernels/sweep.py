@@ -27,6 +27,7 @@ from sim.core.arrays import FloatArray, IntArray
 from sim.kernels.compiling import HAS_NUMBA, compiled, compiled_part
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.radius import SLACK, RadiusInputs
+from sim.kernels.size import sized, sized_numpy, steepest, steepest_numpy
 from sim.kernels.slots import slots_numpy
 
 REACH = 2.0
@@ -60,8 +61,9 @@ class Packed(NamedTuple):
     clearer : (H,) uint16
     valid : (M,) float64 [quote/base]
         Highest price of each market for which the ceilings hold.
-    quote_price, asset_price : (M,), (K,) float64 [numeraire]
-        Values of quote and balance assets for which the cash holds.
+    quote_price, asset_price, own_price : (M,), (K,), (C,) float64 [numeraire]
+        Values of quote and balance assets, and of collateral by clearers' own books, for which
+        the cash holds.
     place : (A,) int32
         Place of each account among the packed ones, -1 for one that holds nothing.
     """
@@ -77,6 +79,7 @@ class Packed(NamedTuple):
     valid: FloatArray
     quote_price: FloatArray
     asset_price: FloatArray
+    own_price: FloatArray
     place: NDArray[np.int32]
 
 
@@ -95,6 +98,7 @@ def nothing_packed(inputs: MarginInputs) -> Packed:
         valid=REACH * inputs.mark_price,
         quote_price=inputs.quote_price.copy(),
         asset_price=inputs.asset_price.copy(),
+        own_price=inputs.own_price.copy(),
         place=np.empty(0, dtype=np.int32),
     )
 
@@ -143,10 +147,11 @@ def fill_loop(
 ) -> None:
     """Fill in the packed accounts, whose rows and starts are known."""
     calls, stops = units.call_level.shape[0] > 0, units.stop.shape[0] > 0
+    by_size = inputs.size_rate.shape[0] > 0
     for i in range(packed.row.shape[0]):
         row = packed.row[i]
         v = inputs.clearer[row]
-        cash, gross, steepest = 0.0, 0.0, 0.0
+        cash, gross, highest = 0.0, 0.0, 0.0
         for k in range(inputs.balance.shape[1]):
             held = inputs.balance[row, k]
             weight = inputs.weight_positive[v, k] if held > 0.0 else inputs.asset_price[k]
@@ -161,14 +166,18 @@ def fill_loop(
             while t + 1 < inputs.tier_floor.shape[2] and inputs.tier_floor[v, m, t + 1] <= nominal:
                 t += 1
             if size != 0.0:
-                steepest = max(steepest, inputs.tier_rate[v, m, t])
+                rate = inputs.tier_rate[v, m, t]
+                if by_size:
+                    terms = inputs.size_rate[v, m], inputs.size_root[v, m]
+                    rate = steepest(rate, abs(size), terms[0], terms[1])
+                highest = max(highest, rate)
             size *= inputs.quote_price[m]
             cash -= size * inputs.entry_price[j]
             gross += abs(size * inputs.entry_price[j])
             packed.market[at], packed.size[at] = m, size
             at += 1
         level = max(required[row], units.call_level[row]) if calls else required[row]
-        packed.level[i], packed.ceiling[i] = level, level * steepest + SLACK
+        packed.level[i], packed.ceiling[i] = level, level * highest + SLACK
         if stops and units.stop[units.cohort[row]] < np.inf:
             packed.ceiling[i] = ALWAYS
         packed.cash[i] = cash - SLACK * (abs(cash) + gross)
@@ -186,13 +195,16 @@ def fill_numpy(
     clearer = inputs.clearer[row].astype(np.int64)
     floors = inputs.tier_floor[clearer[owner], market]
     tier = (floors <= (np.abs(size) * packed.valid[market])[:, None]).sum(axis=1) - 1
-    rate = np.where(size != 0.0, inputs.tier_rate[clearer[owner], market, tier], 0.0)
-    steepest = np.zeros(count)
-    np.maximum.at(steepest, owner, rate)
+    rate = inputs.tier_rate[clearer[owner], market, tier]
+    if len(inputs.size_rate):
+        place = clearer[owner], market
+        rate = steepest_numpy(rate, np.abs(size), inputs.size_rate[place], inputs.size_root[place])
+    highest = np.zeros(count)
+    np.maximum.at(highest, owner, np.where(size != 0.0, rate, 0.0))
     level = required[row]
     if len(units.call_level):
         level = np.maximum(level, units.call_level[row])
-    packed.level[part], packed.ceiling[part] = level, level * steepest + SLACK
+    packed.level[part], packed.ceiling[part] = level, level * highest + SLACK
     if len(units.stop):
         packed.ceiling[part][np.isfinite(units.stop[units.cohort[row]])] = ALWAYS
     size = size * inputs.quote_price[market]
@@ -215,6 +227,8 @@ def holds(packed: Packed, inputs: MarginInputs) -> bool:
         good = good and inputs.quote_price[m] == packed.quote_price[m]
     for k in range(inputs.asset_price.shape[0]):
         good = good and inputs.asset_price[k] == packed.asset_price[k]
+    for c in range(inputs.own_price.shape[0]):
+        good = good and inputs.own_price[c] == packed.own_price[c]
     return good
 
 
@@ -233,7 +247,11 @@ def _needed(packed: Packed, inputs: MarginInputs, i: int) -> float:
         ):
             t += 1
         if value > 0.0:
-            needed += inputs.tier_rate[v, m, t] * value - inputs.tier_deduction[v, m, t] * worth
+            one = inputs.tier_rate[v, m, t] * value - inputs.tier_deduction[v, m, t] * worth
+            if inputs.size_rate.shape[0] > 0:
+                rate, root = inputs.size_rate[v, m], inputs.size_root[v, m]
+                one = sized(one, value, abs(packed.size[j]) / worth, rate, root)
+            needed += one
     return needed
 
 
@@ -274,6 +292,9 @@ def doubtful_numpy(packed: Packed, inputs: MarginInputs) -> IntArray:
     tier = (floors <= nominal[:, None]).sum(axis=1) - 1
     rate, deduction = inputs.tier_rate, inputs.tier_deduction
     margin = rate[clearer, market, tier] * nominal - deduction[clearer, market, tier] * worth
+    if len(inputs.size_rate):
+        terms = inputs.size_rate[clearer, market], inputs.size_root[clearer, market]
+        margin = sized_numpy(margin, nominal, np.abs(packed.size) / worth, *terms)
     needed = np.bincount(owner, np.where(nominal > 0.0, margin, 0.0), len(counts))
     left = equity - SLACK * notional
     settled = (packed.ceiling < ALWAYS) & (left > packed.level * np.maximum(needed, 0.0))

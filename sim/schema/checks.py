@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sim.schema.base import Finding
 from sim.schema.checks_margin import margin_findings
 from sim.schema.checks_marks import mark_findings
+from sim.schema.checks_risk_model import risk_model_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
 from sim.schema.coupling import NoCoupling
@@ -179,8 +180,9 @@ def _one_of(names: Collection[str]) -> str:
 RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     record_findings,
     venue_findings,
-    market_findings,
     margin_findings,
+    market_findings,
+    risk_model_findings,
     coupling_findings,
     trader_findings,
     shock_findings,

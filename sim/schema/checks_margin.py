@@ -1,64 +1,61 @@
-"""Checks of margin that changes during a run against the clock, the assets and the markets."""
+"""Checks of margin terms that belong to markets, and of the prices of collateral."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
 from sim.schema.names import unknown
-from sim.schema.risk_model import RiskModel
-from sim.schema.world import is_multiple
+from sim.schema.presets import preset_rules
 
 if TYPE_CHECKING:
     from sim.schema.scenario import Scenario
+    from sim.schema.venue import Venue
 
-Path = tuple[str | int, ...]
+KEYED = ("size_rate", "size_root", "open_interest_scaling")
+"""Margin terms that may be given by base asset or symbol."""
 
 
 def margin_findings(scenario: Scenario) -> Iterator[Finding]:
-    """Yield samples off the grid of ticks, unknown assets, and markets without a volatility."""
+    """Yield margin terms of nothing known, and prices of collateral that cannot be had."""
+    names = set(scenario.assets) | {market.symbol for market in scenario.markets}
     for name, venue in scenario.venues.items():
-        margin = venue.margin
-        path: Path = ("venues", name, "margin")
-        if margin is not None and margin.risk_model is not None:
-            yield from _model_findings(scenario, margin.risk_model, (*path, "risk_model"))
-        if margin is not None and margin.stress is not None:
-            here = (*path, "stress", "sample")
-            yield from _grid_findings(scenario, margin.stress.sample, here)
+        bundled = _bundled(venue)
+        for term in KEYED:
+            given = getattr(venue.margin, term, None)
+            known = bundled.get("margin", {}).get(term, {})
+            for key in given if isinstance(given, dict) else ():
+                if not (isinstance(known, dict) and key in known):
+                    path = ("venues", name, "margin", term, key)
+                    yield from unknown(path, key, names, "base or symbol")
+        yield from _price_findings(scenario, name, bundled.get("collateral_price", {}))
 
 
-def _grid_findings(scenario: Scenario, span: float, path: Path) -> Iterator[Finding]:
-    tick = scenario.clock.tick
-    if not is_multiple(span, tick):
-        yield Finding(path, f"{span:g} s", f"a multiple of the tick, {tick:g} s")
+def _bundled(venue: Venue) -> dict[str, Any]:
+    """Return the rules of a venue's preset; they may name assets the scenario has not."""
+    return {} if venue.preset is None else preset_rules(venue.preset)
 
 
-def _model_findings(scenario: Scenario, model: RiskModel, path: Path) -> Iterator[Finding]:
-    for key in ("sample", "every"):
-        yield from _grid_findings(scenario, getattr(model, key), (*path, key))
-    for key in ("start_volatility", "stressed_volatility", "floor_volatility"):
-        given = getattr(model, key)
-        for base in given if isinstance(given, dict) else ():
-            yield from unknown((*path, key, base), base, scenario.assets, "asset")
-    margined = {market.base for market in scenario.markets if market.kind != "spot"}
-    for base in sorted(margined & set(scenario.assets)):
-        yield from _volatility_findings(scenario, model, base, path)
-
-
-def _volatility_findings(
-    scenario: Scenario, model: RiskModel, base: str, path: Path
-) -> Iterator[Finding]:
-    """Yield a base asset, of a position that the clearer may have to margin, that lacks some."""
-    if model.start_volatility_of(base, scenario.assets[base]) == 0.0:
-        yield Finding(
-            (*path, "start_volatility"),
-            f"none for {base}, and {base} has volatility 0",
-            f"a volatility above 0 here, or in assets.{base}",
-        )
-    if model.stressed_weight > 0.0 and model.stressed_volatility_of(base) == 0.0:
-        yield Finding(
-            (*path, "stressed_volatility"),
-            f"none for {base}",
-            "one for every base asset of a perpetual or future, or one number for all",
-        )
+def _price_findings(scenario: Scenario, name: str, bundled: dict[str, Any]) -> Iterator[Finding]:
+    """Yield prices of unknown assets, of money of account, and own books that are not there."""
+    for asset, price in scenario.venues[name].collateral_price.items():
+        path = ("venues", name, "collateral_price", asset)
+        if asset not in scenario.assets:
+            if asset not in bundled:
+                yield from unknown(path, asset, scenario.assets, "asset")
+            continue
+        quoted = next((m.id for m in scenario.markets if m.quote == asset), None)
+        if price != "index" and quoted is not None:
+            yield Finding(
+                path,
+                f"'{price}' for {asset}, in which {quoted} is quoted",
+                "'index': profits and balances in one asset must have one value",
+            )
+        own = [m for m in scenario.markets if (m.venue, m.base, m.kind) == (name, asset, "spot")]
+        if price == "own" and not own:
+            yield Finding(
+                path,
+                f"'own', and no spot market of {asset} on {name}",
+                f"a spot market of {asset} on {name}, or one of index, par",
+            )

@@ -128,6 +128,26 @@ class MarginCall(Model):
         return self
 
 
+class OpenInterestScaling(Model):
+    """Open interest between which the initial margin rate rises to 1."""
+
+    lower: Number = attribute("Open interest up to which nothing is added.", "quote", ge=0)
+    upper: Number = attribute("Open interest from which the rate is 1.", "quote", gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> OpenInterestScaling:
+        if self.upper <= self.lower:
+            found, allowed = f"{self.upper:g}", f"more than lower, {self.lower:g}"
+            refuse("open_interest_scaling", [Finding(("upper",), found, allowed)])
+        return self
+
+
+BySize = Annotated[
+    Annotated[Number, Tag("<one>")] | Annotated[dict[Symbol, Number], Tag("<map>")],
+    Discriminator(by_shape),
+]
+"""One number for all markets, or one per base asset or symbol."""
+
 Tiers = Annotated[
     Annotated[list[Tier], Tag("<one>")] | Annotated[dict[Symbol, list[Tier]], Tag("<map>")],
     Discriminator(by_shape),
@@ -164,6 +184,26 @@ class Margin(Model):
     stress: StressMargin | None = attribute(
         "Multipliers on margin while volatility is high. Left out: none.", "-", None
     )
+    size_rate: BySize = attribute(
+        "Added to both margin rates per unit of base that a position holds: a number, or a "
+        "mapping from base asset or symbol to a number.",
+        "1/base",
+        0.0,
+    )
+    size_root: BySize = attribute(
+        "Both margin rates become max(rate, 0.8 rate + size_root * sqrt(position in base)): a "
+        "number, or a mapping from base asset or symbol to a number.",
+        "1/sqrt(base)",
+        0.0,
+    )
+    liquidation_ratio: Number = attribute(
+        "Equity over maintenance margin below which an account is liquidated.", "1", 1.0, ge=1
+    )
+    open_interest_scaling: dict[Symbol, OpenInterestScaling] = attribute(
+        "Initial margin that rises with the open interest of a market, by base asset or symbol.",
+        "-",
+        factory=dict,
+    )
 
     @model_validator(mode="after")
     def _coherent(self) -> Margin:
@@ -194,6 +234,16 @@ class Margin(Model):
                     f"at least the maintenance_rate, {maintenance:g}",
                 )
             )
+        findings += _size_findings("size_rate", self.size_rate)
+        findings += _size_findings("size_root", self.size_root)
+        if self.call is not None and self.call.level <= self.liquidation_ratio:
+            findings.append(
+                Finding(
+                    ("call", "level"),
+                    f"{self.call.level:g}",
+                    f"more than the liquidation_ratio, {self.liquidation_ratio:g}",
+                )
+            )
         refuse("margin", findings)
         return self
 
@@ -214,6 +264,18 @@ class Margin(Model):
         """Return whether there is a rule for a market."""
         return self.risk_model is not None or self.ladder(base, symbol) is not None
 
+    def size_terms(self, base: str, symbol: str) -> tuple[float, float]:
+        """Return size_rate [1/base] and size_root [1/sqrt(base)] of a market, 0 where it has none.
+
+        A key that is the symbol takes precedence over one that is the base.
+        """
+        return _of_market(self.size_rate, base, symbol), _of_market(self.size_root, base, symbol)
+
+    def scaling(self, base: str, symbol: str) -> OpenInterestScaling | None:
+        """Return how the initial rate of a market scales (by symbol, then base), or None."""
+        given = self.open_interest_scaling
+        return given.get(symbol, given.get(base))
+
     def ladder(self, base: str, symbol: str) -> list[Tier] | None:
         """Return the tiers of a market (by symbol, then base), or None if it has none.
 
@@ -229,3 +291,21 @@ class Margin(Model):
         if self.maintenance_rate is None:
             return None
         return [Tier(floor=0.0, rate=self.maintenance_rate)]
+
+
+def _size_findings(key: str, given: float | dict[str, float]) -> list[Finding]:
+    """Return the numbers below 0 of a term that depends on size."""
+    values: dict[tuple[str, ...], float] = (
+        {(key, name): value for name, value in given.items()}
+        if isinstance(given, dict)
+        else {(key,): given}
+    )
+    return [
+        Finding(path, f"{value:g}", "a number of at least 0")
+        for path, value in values.items()
+        if value < 0.0
+    ]
+
+
+def _of_market(given: float | dict[str, float], base: str, symbol: str) -> float:
+    return given.get(symbol, given.get(base, 0.0)) if isinstance(given, dict) else given

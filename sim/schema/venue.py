@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import model_validator
 
 from sim.schema.base import Finding, Model, attribute, refuse
 from sim.schema.funding import Funding
-from sim.schema.liquidation import FullLiquidation, Liquidation
+from sim.schema.liquidation import FullLiquidation, Liquidation, ToTargetLiquidation
 from sim.schema.margin import Margin
 from sim.schema.mark import IndexRule, LastMark, Mark
 from sim.schema.presets import merge_preset
@@ -41,6 +41,12 @@ class Venue(Model):
     collateral: dict[Name, Fraction] = attribute(
         "Haircut of each asset at this venue, instead of the asset's own.", "1", factory=dict
     )
+    collateral_price: dict[Name, Literal["index", "own", "par"]] = attribute(
+        "Price at which held collateral counts: its value over all venues (index), the last price "
+        "of this venue's own spot market (own), or its value at the start for ever (par).",
+        "-",
+        factory=dict,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -55,11 +61,28 @@ class Venue(Model):
         for asset, haircut in self.collateral.items():
             if not 0 <= haircut < 1:
                 findings.append(
-                    Finding(("collateral", asset), f"{haircut:g}", "a fraction from 0 to below 1")
+                    Finding(("collateral", asset), f"{haircut:g}", _haircut_allowed(haircut))
                 )
+        findings += _target_findings(self)
         findings += order_findings(self.waterfall)
         refuse("venue", findings)
         return self
+
+
+def _haircut_allowed(haircut: float) -> str:
+    allowed = "a fraction from 0 to below 1"
+    return f"{allowed}; collateral cannot count for more than its value" if haircut < 0 else allowed
+
+
+def _target_findings(venue: Venue) -> list[Finding]:
+    """Return a target below the ratio at which liquidation begins."""
+    rule, margin = venue.liquidation, venue.margin
+    if margin is None or not isinstance(rule, ToTargetLiquidation):
+        return []
+    if rule.target_ratio >= margin.liquidation_ratio:
+        return []
+    allowed = f"at least the margin's liquidation_ratio, {margin.liquidation_ratio:g}"
+    return [Finding(("liquidation", "target_ratio"), f"{rule.target_ratio:g}", allowed)]
 
 
 ORDER = ("insurance_fund", "adl", "socialise")

@@ -9,8 +9,9 @@ generation. With one flat rate this is the rule of Cont and Schaanning (2017): a
 leverage exceeds ``lambda_max`` sells ``G = min(1, (assets - lambda_b equity) / securities)``
 with rate ``1 / lambda_max`` and target ``lambda_max / lambda_b``.
 
-The kept share solves a convex, piecewise linear equation; Newton's method from above ends on
-the exact root after at most one step per tier and position.
+The kept share solves a convex equation; Newton's method from above ends on the exact root after at
+most one step per tier and position where margin is piecewise linear in the share, and converges
+quadratically where it depends on the size of the position.
 """
 
 from __future__ import annotations
