@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.engine.mechanism import Mechanism
+from sim.engine.pace import waiting_series
 
 if TYPE_CHECKING:
     from sim.engine.world import World
 
-BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = ()
+BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (waiting_series,)
 """Each returns its mechanisms of a world; none where no venue has them."""
 
 

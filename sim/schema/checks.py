@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_liquidation import liquidation_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
 from sim.schema.coupling import NoCoupling
@@ -201,6 +202,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     record_findings,
     venue_findings,
     market_findings,
+    liquidation_findings,
     coupling_findings,
     trader_findings,
     shock_findings,
