@@ -8,7 +8,7 @@ are taken out of the batch before it trades and closed against winners instead.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
+from sim.engine.fees import (
+    block_fees,
+    pay_below_bankruptcy,
+    receivers,
+    surplus,
+    take_remainders,
+)
+from sim.engine.limits import cut_to_limits
 from sim.engine.losses import settle
 from sim.engine.orders import ForcedOrders, distinct, forced_orders, order_flow
 from sim.ledger.invariants import check
@@ -52,8 +60,7 @@ def divert_to_adl(world: World, orders: ForcedOrders, flow: Flow) -> BoolArray |
     lost = loss > ROUNDING * world.out.notional[orders.rows]
     if not lost.any():
         return None
-    unsellable = sums(orders.owner, orders.change == 0.0, len(orders.rows)) > 0.0
-    diverted = unsellable & lost & np.isin(clearer, with_adl)
+    diverted = orders.unsellable(world) & lost & np.isin(clearer, with_adl)
     for v in with_adl:
         mine = np.flatnonzero((clearer == v) & lost & ~diverted)
         mine = mine[largest_first(loss[mine])]
@@ -63,16 +70,26 @@ def divert_to_adl(world: World, orders: ForcedOrders, flow: Flow) -> BoolArray |
     return diverted if diverted.any() else None
 
 
-def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> FloatArray:
-    """Liquidate `rows`, ascending, as one batch.
+class Sent(NamedTuple):
+    """What became of a batch.
 
-    Returns
-    -------
-    (M,) float64
+    Attributes
+    ----------
+    generation : (M,) float64
         Mean generation, by size, of the orders that moved each market; of the whole batch
         where it sent none.
+    cut : (N,) bool
+        Accounts of which a limit price left a part of an order unfilled.
     """
+
+    generation: FloatArray
+    cut: BoolArray
+
+
+def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sent:
+    """Liquidate `rows`, ascending, as one batch."""
     orders = forced_orders(world, rows)
+    cut_to_limits(world, orders)
     flow = order_flow(world, orders)
     touched = rows
     diverted = divert_to_adl(world, orders, flow)
@@ -81,10 +98,8 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
         # What the winners could not take goes to the market after all.
         world.revalue(rows[diverted])
         orders.equity = world.out.equity[rows]
-        left = world.ledger.quantity[orders.slots]
-        orders.change = np.where(
-            diverted[orders.owner], np.where(orders.change != 0.0, -left, 0.0), orders.change
-        )
+        orders.close(world, diverted)
+        cut_to_limits(world, orders)
         flow = order_flow(world, orders)
     before = world.board.last.copy()
     fills = world.board.execute(flow)
@@ -92,11 +107,12 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
     transmit(world, groups, fills, flow)
     generation = int(world.label[rows].max(initial=0))
     close_opened_gaps(world, groups, before, generation)
-    world.step[rows] += 1
+    cut = orders.cut
+    world.step[rows] += ~cut
     world.revalue(touched)
     if world.checked:
         check(world.ledger, f"generation {generation} of tick {world.tick}")
-    return _mean_generation(world, flow, rows)
+    return Sent(_mean_generation(world, flow, rows), cut)
 
 
 def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:
@@ -125,7 +141,8 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
     ledger.trade(slots, change, price, "liquidation")
     size = np.abs(change) * board.multiplier[market]
     worth = world.quote_price[market]
-    fee = _charge_fees(world, orders, owner, market, size * price * worth, after)
+    gained = surplus(world, orders, fills)
+    fee = _charge_fees(world, orders, owner, market, size * price * worth, after, gained)
     nominal = size * mark
     held = world.out.notional[orders.rows]
     relative = orders.equity / np.where(held > 0.0, held, 1.0)
@@ -133,18 +150,22 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
     sold = np.bincount(owner, minlength=count) > 0
     world.liquidated[orders.rows[sold]] = True
     open_left = sums(orders.owner, ledger.quantity[orders.slots] != 0.0, count) > 0.0
-    borne = settle(world, orders.rows[sold & ~open_left])
     weight = nominal * worth
+    shortfall = np.zeros(len(slots))
+    if gained is not None:
+        shortfall += pay_below_bankruptcy(world, orders, owner, gained)
+    closed = sold & ~open_left
+    borne = settle(world, orders.rows[closed])
     clearer = orders.clearer[owner]
     world.flows.liquidated += sums(clearer, weight, len(world.venue_names))
     if len(borne.rows):
-        total = sums(owner, weight, count)
-        per_weight = np.zeros(count)
-        per_weight[np.searchsorted(orders.rows, borne.rows)] = borne.loss
-        per_weight /= np.where(total > 0.0, total, 1.0)
-        shortfall = per_weight[owner] * weight
-    else:
-        shortfall = np.zeros(len(slots))
+        loss = np.zeros(count)
+        loss[np.searchsorted(orders.rows, borne.rows)] = borne.loss
+        shortfall += _by_weight(loss, owner, weight)
+    taken = np.zeros(count)
+    taken[closed] = take_remainders(world, orders.rows[closed])
+    if taken.any():
+        fee = fee + _by_weight(taken, owner, weight) / worth
     world.events.add(
         world.tick,
         "market",
@@ -162,6 +183,12 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
     )
 
 
+def _by_weight(amount: FloatArray, owner: IntArray, weight: FloatArray) -> FloatArray:
+    """Split an amount of each account (N,) over its orders (S,) by their weights (S,)."""
+    total = sums(owner, weight, len(amount))
+    return np.asarray((amount / np.where(total > 0.0, total, 1.0))[owner] * weight)
+
+
 def _charge_fees(
     world: World,
     orders: ForcedOrders,
@@ -169,6 +196,7 @@ def _charge_fees(
     market: IntArray,
     value: FloatArray,
     after: FloatArray,
+    gained: FloatArray | None,
 ) -> FloatArray:
     """Collect the liquidation fee of each order, at most what the account has left.
 
@@ -177,6 +205,8 @@ def _charge_fees(
     ledger = world.ledger
     rate = np.array([rule.fee_bps for rule in world.rules])[orders.clearer] * 1e-4
     due = value * rate[owner]
+    if gained is not None:
+        due += block_fees(world, orders, owner, value, gained)
     owed = sums(owner, due, len(after))
     if not owed.any():
         return np.zeros(len(due))
@@ -185,14 +215,7 @@ def _charge_fees(
     paid = due * cut[owner]
     fee: FloatArray = paid / world.quote_price[market]
     clearer, rows = orders.clearer[owner], orders.rows[owner]
-    plan = world.plan
-    receivers = np.array(
-        [
-            v + (plan.first_fund if rule.fee_to == "insurance_fund" else plan.first_house)
-            for v, rule in enumerate(world.rules)
-        ]
-    )
-    receiver, columns = receivers[clearer], ledger.quote_column[market]
+    receiver, columns = receivers(world)[clearer], ledger.quote_column[market]
     for column in distinct(columns):
         mine = columns == column
         moved = rows[mine], receiver[mine], column, fee[mine]

@@ -141,6 +141,7 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         batch_due=np.full(size, -1, dtype=np.int64),
         flows=Flows.zero(size),
         totals=Flows.zero(size),
+        streams=streams,
     )
     _endow(world, layout)
     for part in blocks(accounts):

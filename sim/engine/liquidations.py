@@ -4,7 +4,10 @@ Every pass over the accounts fills their equity and maintenance margin and finds
 their required ratio. The clearers that may act now send one batch together, prices and marks
 follow, and the accounts are looked at again, until no clearer that may act has anything to
 sell. A clearer with latency L sends one batch, L seconds after the first of its accounts broke,
-and then one every L seconds while it has any.
+and then one every L seconds while it has any. A clearer that goes by blocks sends one in each.
+
+An account whose order a limit price cut short waits for the next tick, or for the next batch of
+its clearer with latency.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ from sim.engine.batch import send_batch
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import CouplingGroup
 from sim.engine.generations import GenerationTracker
+from sim.engine.pace import blocks_in_tick, note_fills
 from sim.engine.watch import DueWatch, FullWatch
 from sim.engine.world import NOT_LABELLED, World
+from sim.models.liquidation.to_target import buffered_ratio
 
 if TYPE_CHECKING:
     from sim.schema import Liquidation
@@ -61,6 +66,8 @@ class LiquidationEngine:
         self._flag = np.zeros(world.accounts, dtype=bool)
         self._stuck = np.zeros(world.accounts, dtype=bool)
         self._stuck_rows: list[IntArray] = []
+        self._by_blocks = any(rule.kind == "per_block" for rule in world.rules)
+        self._blocks_left = blocks_in_tick(world)
         self._deleverages = np.array(
             [world.layer(v, "adl") is not None for v in range(len(world.rules))]
         )
@@ -80,6 +87,8 @@ class LiquidationEngine:
         for rows in self._stuck_rows:
             self._stuck[rows] = False
         self._stuck_rows.clear()
+        if self._by_blocks:
+            self._blocks_left = blocks_in_tick(self.world)
         self.generations.note_other()
         rows, self.broken = self.watch.scan()
         if self.calls.active and self.calls.review(self.world, rows):
@@ -137,11 +146,17 @@ class LiquidationEngine:
         self.latest_generation = int(world.label[rows].max(initial=0))
         slots, owner = world.ledger.slots(rows)
         held = world.ledger.quantity[slots]
-        self.generations.note_forced(send_batch(world, self.groups, rows))
+        sent = send_batch(world, self.groups, rows)
+        self.generations.note_forced(sent.generation)
         traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
-        self._stuck[rows[~traded]] = True
-        self._stuck_rows.append(rows[~traded])
-        self._schedule(rows[traded])
+        # What a limit price held up is tried again in the next tick, or the next batch.
+        instant = self.instant[world.clearer[rows]]
+        stuck = rows[(~traded & ~sent.cut) | (sent.cut & instant)]
+        self._stuck[stuck] = True
+        self._stuck_rows.append(stuck)
+        self._blocks_left[np.unique(world.clearer[rows])] -= 1
+        self._schedule(rows[traded | sent.cut])
+        note_fills(world, rows[traded])
         self.refresh_marks()
         world.label[rows] = NOT_LABELLED
         _, self.broken = self.watch.scan()
@@ -150,13 +165,17 @@ class LiquidationEngine:
         self._label(0)
 
     def _open_episodes(self, rows: IntArray) -> None:
-        """Hold accounts that sell in slices to their clearer's target ratio from now on."""
+        """Hold accounts to where their clearer's liquidation ends from now on."""
         world = self.world
         for v in np.unique(world.clearer[rows]):
             rule: Liquidation = world.rules[v]
+            mine = rows[world.clearer[rows] == v]
             if rule.kind == "partial" and rule.target_ratio > 1.0:
-                mine = rows[world.clearer[rows] == v]
                 world.required[mine] = np.maximum(world.required[mine], rule.target_ratio)
+            elif rule.kind == "to_target" and rule.buffer > 0.0:
+                maintenance, notional = world.out.maintenance[mine], world.out.notional[mine]
+                end = buffered_ratio(maintenance, notional, rule.target_ratio, rule.buffer)
+                world.required[mine] = np.maximum(world.required[mine], end)
 
     def _ready(self) -> IntArray:
         """Return the liquidatable accounts whose clearer sends a batch now."""
@@ -167,7 +186,7 @@ class LiquidationEngine:
             if not self.instant[v] and world.batch_due[v] == IDLE:
                 world.batch_due[v] = world.tick + world.clock.span(world.rules[v].latency)
         waited: BoolArray = (world.batch_due != IDLE) & (world.batch_due <= world.tick)
-        now = world.board.up & (self.instant | waited)
+        now = world.board.up & (self.instant | waited) & (self._blocks_left > 0)
         able = self._able(broken)
         ready: IntArray = able[now[world.clearer[able]]]
         return ready
@@ -201,6 +220,7 @@ class LiquidationEngine:
 
     def _idle(self) -> None:
         """Stop the timers of clearers that have nothing left that they could liquidate."""
+        self.world.held_up = self.broken
         if self.at_rest:
             return
         busy = np.zeros(len(self.world.rules), dtype=bool)

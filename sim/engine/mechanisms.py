@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from sim.engine.funding import build_funding
 from sim.engine.mechanism import Mechanism
+from sim.engine.pace import waiting_series
 from sim.engine.recalibration import build_recalibration
 
 if TYPE_CHECKING:
     from sim.engine.world import World
 
-BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (build_funding, build_recalibration)
+BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (
+    build_funding,
+    build_recalibration,
+    waiting_series,
+)
 """Each returns its mechanisms of a world; none where no venue has them."""
 
 

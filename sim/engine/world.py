@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray, sums
 from sim.core.clock import TickClock
+from sim.core.streams import Streams
 from sim.kernels.collateral import LocalPrices, weigh_numpy
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.size import NO_SIZES
@@ -115,6 +116,14 @@ class World:
         What a clearer's haircut leaves of each balance asset.
     watch : Watch, optional
         Knows which accounts could have crossed a level; None before the run begins.
+    streams : Streams
+        Random streams of this run.
+    drawing : dict
+        Streams in use, by name.
+    filled_at : dict
+        Tick of the last forced fill of an account, where its clearer asks for it.
+    held_up : (N,) int64
+        Accounts that are still liquidatable after the last cascade.
     mechanisms : list of Mechanism
         What venues do by the clock beside margining, in the order in which they act.
     """
@@ -152,6 +161,7 @@ class World:
     batch_due: IntArray
     flows: Flows
     totals: Flows
+    streams: Streams
     transit: list[TopUpInTransit] = field(default_factory=list)
     in_flight: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     deficits: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
@@ -159,6 +169,9 @@ class World:
     tick: int = 0
     checked: bool = False
     watch: Watch | None = None
+    drawing: dict[str, np.random.Generator] = field(default_factory=dict)
+    filled_at: dict[int, int] = field(default_factory=dict)
+    held_up: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     mechanisms: list[Mechanism] = field(default_factory=list)
 
     def __post_init__(self) -> None:

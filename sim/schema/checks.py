@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_liquidation import liquidation_findings
 from sim.schema.checks_margin import margin_findings
 from sim.schema.checks_marks import mark_findings
 from sim.schema.checks_risk_model import risk_model_findings
@@ -183,6 +184,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     margin_findings,
     market_findings,
     risk_model_findings,
+    liquidation_findings,
     coupling_findings,
     trader_findings,
     shock_findings,

@@ -1,6 +1,16 @@
-"""How much of its positions a liquidatable account has to sell, and when."""
+"""How much of its positions a liquidatable account has to sell, when, and at what price."""
 
-from sim.models.liquidation import full, partial, to_target
-from sim.models.liquidation.base import Distressed, SaleRule, sale_rules
+from sim.models.liquidation import full, partial, per_block, tier_steps, to_target
+from sim.models.liquidation.base import Distressed, SaleRule, Sizes, sale_rules
 
-__all__ = ["Distressed", "SaleRule", "full", "partial", "sale_rules", "to_target"]
+__all__ = [
+    "Distressed",
+    "SaleRule",
+    "Sizes",
+    "full",
+    "partial",
+    "per_block",
+    "sale_rules",
+    "tier_steps",
+    "to_target",
+]

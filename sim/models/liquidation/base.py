@@ -1,10 +1,10 @@
-"""The liquidation socket: from distressed accounts to the share of each position sold."""
+"""The liquidation socket: from distressed accounts to what they sell, and at what price."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -36,6 +36,13 @@ class Distressed:
     worth : (S,) float64 [numeraire/quote]
     tradable : (S,) bool
         Whether the position's market can take an order now.
+    mark : (S,) float64 [quote/base]
+    side : (S,) float64
+        1 for a long position, -1 for a short one.
+    recent : (N,) bool
+        Whether a forced order of the account was filled within ``whole_within``.
+    draw : (N,) float64
+        A random number in [0, 1) of each account, for rules that draw; else 0.
     """
 
     equity: FloatArray
@@ -49,14 +56,23 @@ class Distressed:
     size: FloatArray
     worth: FloatArray
     tradable: BoolArray
+    mark: FloatArray
+    side: FloatArray
+    recent: BoolArray
+    draw: FloatArray
 
-    def margin_at(self, tables: MarginTables, kept: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def margin_at(
+        self, tables: MarginTables, kept: FloatArray, extra: float = 0.0
+    ) -> tuple[FloatArray, FloatArray]:
         """Return maintenance margin of each account, and its slope, at a kept share.
 
         Parameters
         ----------
+        tables : MarginTables
         kept : (N,) float64
             Share of every tradable position kept; the others are kept whole.
+        extra : float [1]
+            Share of notional that is asked on top of the maintenance margin.
 
         Returns
         -------
@@ -67,7 +83,7 @@ class Distressed:
         share = np.where(self.tradable, kept[self.owner], 1.0)
         notional = self.notional * share
         tier = tables.tier(self.clearer, self.market, notional)
-        rate = tables.rate[self.clearer, self.market, tier]
+        rate = tables.rate[self.clearer, self.market, tier] + extra
         margin = notional * rate - tables.deduction[self.clearer, self.market, tier]
         n = len(self.equity)
         if tables.by_size:
@@ -92,10 +108,36 @@ class Distressed:
         return tables.sized(self.clearer, self.market, margin, notional, size), steep
 
 
-SaleRule: TypeAlias = Callable[[Distressed, "MarginTables", Any], FloatArray]
-"""``rule(distressed, tables, config) -> (N,)`` share of every tradable position to sell."""
+class Sizes(NamedTuple):
+    """What to sell of each position, and at what price.
+
+    Attributes
+    ----------
+    share : (S,) float64 [1]
+        Share of each position to sell; ignored where its market cannot trade.
+    limit : (S,) float64 [quote/base], optional
+        Worst price of each order: the lowest of a sell, the highest of a buy. None: any price.
+    """
+
+    share: FloatArray
+    limit: FloatArray | None = None
+
+
+SaleRule: TypeAlias = Callable[[Distressed, "MarginTables", Any], "FloatArray | Sizes"]
+"""``rule(distressed, tables, config)``: the share (N,) of every tradable position of each account
+to sell, or the `Sizes` of each position."""
 
 sale_rules: Registry[SaleRule] = Registry("liquidation")
 
 SMALLEST_SALE = 1e-6
 """Smallest share sold in one batch, so that a cascade of shrinking sales comes to an end."""
+
+
+def slice_of_rest(step: IntArray, size: float) -> FloatArray:
+    """Return the share (N,) of what is left that is `size` of the whole, after `step` of such.
+
+    ``size / (1 - step size)``; 1 where no more than one slice is left.
+    """
+    left = 1.0 - step * size
+    last = left <= size * (1.0 + 1e-9)
+    return np.where(last, 1.0, size / np.maximum(left, 1e-300))
