@@ -22,6 +22,7 @@ from sim.ledger.invariants import check
 from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
 
 if TYPE_CHECKING:
+    from sim.engine.keepers import Deal
     from sim.engine.world import World
 
 ROUNDING = 1e-12
@@ -73,6 +74,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
         where it sent none.
     """
     orders = forced_orders(world, rows)
+    deal = None if world.keepers is None else world.keepers.strike(orders)
     flow = order_flow(world, orders)
     touched = rows
     diverted = divert_to_adl(world, orders, flow)
@@ -88,7 +90,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
         flow = order_flow(world, orders)
     before = world.board.last.copy()
     fills = world.board.execute(flow)
-    _settle(world, orders, fills, equity_after(world, orders, fills))
+    _settle(world, orders, fills, equity_after(world, orders, fills), deal)
     transmit(world, groups, fills, flow)
     generation = int(world.label[rows].max(initial=0))
     close_opened_gaps(world, groups, before, generation)
@@ -112,7 +114,9 @@ def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:
     return mean
 
 
-def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatArray) -> None:
+def _settle(
+    world: World, orders: ForcedOrders, fills: BatchFills, after: FloatArray, deal: Deal | None
+) -> None:
     """Book fills, fees and shortfalls of a batch and record its events."""
     ledger, board = world.ledger, world.board
     slots, owner, market, change = orders.slots, orders.owner, orders.market, orders.change
@@ -126,6 +130,8 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
     size = np.abs(change) * board.multiplier[market]
     worth = world.quote_price[market]
     fee = _charge_fees(world, orders, owner, market, size * price * worth, after)
+    if deal is not None and world.keepers is not None:
+        fee += world.keepers.pay(orders, deal, fills.average)[active]
     nominal = size * mark
     held = world.out.notional[orders.rows]
     relative = orders.equity / np.where(held > 0.0, held, 1.0)
@@ -145,21 +151,26 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
         shortfall = per_weight[owner] * weight
     else:
         shortfall = np.zeros(len(slots))
-    world.events.add(
-        world.tick,
-        "market",
-        generation=world.label[orders.rows][owner],
-        clearer=clearer,
-        market=market,
-        row=orders.rows[owner],
-        quantity=change,
-        mark_price=mark,
-        close_out_price=price,
-        bankruptcy_price=bankrupt,
-        notional=nominal,
-        fee=fee,
-        shortfall=shortfall,
-    )
+    auctioned = np.array([rule.kind == "auction" for rule in world.rules])[clearer]
+    for kind, listed in (("market", ~auctioned), ("auction", auctioned)):
+        if kind == "auction" and not auctioned.any():
+            continue
+        chosen = slice(None) if listed.all() else listed
+        world.events.add(
+            world.tick,
+            kind,
+            generation=world.label[orders.rows][owner][chosen],
+            clearer=clearer[chosen],
+            market=market[chosen],
+            row=orders.rows[owner][chosen],
+            quantity=change[chosen],
+            mark_price=mark[chosen],
+            close_out_price=price[chosen],
+            bankruptcy_price=bankrupt[chosen],
+            notional=nominal[chosen],
+            fee=fee[chosen],
+            shortfall=shortfall[chosen],
+        )
 
 
 def _charge_fees(

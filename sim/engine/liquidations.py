@@ -139,8 +139,11 @@ class LiquidationEngine:
         held = world.ledger.quantity[slots]
         self.generations.note_forced(send_batch(world, self.groups, rows))
         traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
-        self._stuck[rows[~traded]] = True
-        self._stuck_rows.append(rows[~traded])
+        done = ~traded
+        if world.keepers is not None:
+            done |= world.keepers.once[world.clearer[rows]]
+        self._stuck[rows[done]] = True
+        self._stuck_rows.append(rows[done])
         self._schedule(rows[traded])
         self.refresh_marks()
         world.label[rows] = NOT_LABELLED

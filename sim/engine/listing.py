@@ -26,7 +26,9 @@ class Listing:
     contract_value : (M,) float64 [numeraire per contract]
         ``price * multiplier * asset_price[quote]``.
     carries : (M,) bool
-        True where positions can be held (perpetuals and futures).
+        True where positions can be held (all but spot markets).
+    long_only : (M,) bool
+        True where they can only be long (collateral).
     asset_price : (X,) float64 [numeraire]
     counted : (V, X) float64 [1]
         Share of an asset's value that a clearer counts as collateral, ``1 - haircut``.
@@ -37,6 +39,7 @@ class Listing:
     price: FloatArray
     contract_value: FloatArray
     carries: BoolArray
+    long_only: BoolArray
     asset_price: FloatArray
     counted: FloatArray
 
@@ -60,7 +63,8 @@ class Listing:
             quote=np.array([assets.index(m.quote) for m in scenario.markets], dtype=np.int64),
             price=price,
             contract_value=price * unit,
-            carries=np.array([m.kind in ("perpetual", "future") for m in scenario.markets]),
+            carries=np.array([m.kind != "spot" for m in scenario.markets]),
+            long_only=np.array([m.kind == "collateral" for m in scenario.markets]),
             asset_price=np.array(list(worth.values()), dtype=np.float64),
             counted=1.0 - np.array(haircut, dtype=np.float64),
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray
 from sim.core.clock import TickClock
+from sim.core.streams import Streams
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.ledger import Ledger, RowPlan
 from sim.models.margin import MarginTables
@@ -17,6 +18,7 @@ from sim.models.margin import MarginTables
 if TYPE_CHECKING:
     from sim.engine.board import MarketBoard
     from sim.engine.events import EventLog
+    from sim.engine.keepers import KeeperDesk
     from sim.engine.mechanism import Mechanism
     from sim.engine.roster import Roster
     from sim.engine.watch import Watch
@@ -113,6 +115,10 @@ class World:
         Knows which accounts could have crossed a level; None before the run begins.
     mechanisms : list of Mechanism
         What venues do by the clock beside margining, in the order in which they act.
+    streams : Streams
+        Randomness of the run, by name.
+    keepers : KeeperDesk, optional
+        Who liquidates loans; None where no venue lends.
     """
 
     scenario: Scenario
@@ -155,6 +161,8 @@ class World:
     checked: bool = False
     watch: Watch | None = None
     mechanisms: list[Mechanism] = field(default_factory=list)
+    streams: Streams = field(default_factory=lambda: Streams(0))
+    keepers: KeeperDesk | None = None
 
     def __post_init__(self) -> None:
         self.keep = 1.0 - self.haircut

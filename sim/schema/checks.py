@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_lending import lending_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
 from sim.schema.coupling import NoCoupling
@@ -80,11 +81,13 @@ def _mark_findings(scenario: Scenario, name: str) -> Iterator[Finding]:
 def _tier_findings(scenario: Scenario, name: str) -> Iterator[Finding]:
     """Yield markets without margin rules, and ladders that belong to nothing known."""
     margin = scenario.venues[name].margin
-    if margin is None or not isinstance(margin.tiers, dict):
+    if margin is None or not (isinstance(margin.tiers, dict) or margin.loans is not None):
         return
     path = ("venues", name, "margin", "tiers")
     listed = [market for market in scenario.markets if market.venue == name]
     for market in listed:
+        if market.kind == "collateral":
+            continue
         if market.kind != "spot" and margin.ladder(market.base, market.symbol) is None:
             yield Finding(
                 path,
@@ -94,7 +97,7 @@ def _tier_findings(scenario: Scenario, name: str) -> Iterator[Finding]:
             )
     bundled = _bundled(scenario.venues[name]).get("margin", {}).get("tiers", {})
     names = margined_names(scenario)
-    for key in margin.tiers:
+    for key in margin.tiers if isinstance(margin.tiers, dict) else ():
         if key not in bundled:
             yield from unknown((*path, key), key, names, "base or symbol")
 
@@ -201,6 +204,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     record_findings,
     venue_findings,
     market_findings,
+    lending_findings,
     coupling_findings,
     trader_findings,
     shock_findings,

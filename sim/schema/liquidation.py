@@ -7,6 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sim.schema.base import Model, attribute
+from sim.schema.lending import (
+    AbsorbLiquidation,
+    AuctionLiquidation,
+    BandsLiquidation,
+    FixedSpreadLiquidation,
+)
 from sim.schema.units import Duration, Fraction, Number
 
 
@@ -56,6 +62,13 @@ class ToTargetLiquidation(_Liquidation):
 
 
 Liquidation = Annotated[
-    FullLiquidation | PartialLiquidation | ToTargetLiquidation, Field(discriminator="kind")
+    FullLiquidation
+    | PartialLiquidation
+    | ToTargetLiquidation
+    | FixedSpreadLiquidation
+    | AbsorbLiquidation
+    | AuctionLiquidation
+    | BandsLiquidation,
+    Field(discriminator="kind"),
 ]
 """Any way of liquidating."""
