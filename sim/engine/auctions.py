@@ -133,15 +133,18 @@ class AuctionHouse(LoanRule):
         ended = rows[covered | ~holding]
         if not len(ended):
             return
-        self._take_penalty(ended)
+        self._take_penalty(ended, holding[covered | ~holding])
         self.start[ended] = CLOSED
         self.open = np.setdiff1d(self.open, ended)
         world.required[ended] = 1.0
 
-    def _take_penalty(self, rows: IntArray) -> None:
+    def _take_penalty(self, rows: IntArray, holding: BoolArray) -> None:
         """Move what was raised beyond the debt to the protocol, at most the penalty."""
         world, plan = self.world, self.world.plan
         due = np.clip(self.raised[rows] - self.debt[rows], 0.0, self.rule.penalty * self.debt[rows])
+        # Rounding of the sums must not leave a debt to who has nothing else.
+        cash = np.maximum(world.ledger.balance[rows] @ world.asset_price[world.columns], 0.0)
+        due = np.where(holding, due, np.minimum(due, cash))
         to_fund = self.rule.fee_to == "insurance_fund"
         earner = (plan.first_fund if to_fund else plan.first_house) + self.venue
         column = int(world.settlement[self.venue])

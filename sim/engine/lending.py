@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray, sums
 from sim.engine.auctions import AuctionHouse
+from sim.engine.bands import BandsDesk
 from sim.engine.keepers import KeeperDesk, LoanRule, Lots, Offer
 from sim.engine.mechanism import Mechanism, Series
 from sim.models.lending.health import health_factor
@@ -78,7 +79,10 @@ def build_lending(world: World) -> list[Mechanism]:
             rules[v] = FixedSpread(world, rule)
         elif rule.kind == "auction":
             rules[v] = AuctionHouse(world, v, rule)
-    if not rules:
-        return []
-    world.keepers = KeeperDesk(world, rules)
-    return [world.keepers]
+    found: list[Mechanism] = [
+        BandsDesk(world, v, rule) for v, rule in enumerate(world.rules) if rule.kind == "bands"
+    ]
+    if rules:
+        world.keepers = KeeperDesk(world, rules)
+        found.append(world.keepers)
+    return found
