@@ -138,7 +138,8 @@ class KeeperDesk(Mechanism):
         venues = len(world.venue_names)
         self.serves = np.isin(np.arange(venues), list(protocols))
         self.once = np.array([v in protocols and protocols[v].once for v in range(venues)])
-        self._earned = np.zeros(venues)
+        self._earned, self._waiting = np.zeros((2, venues))
+        self._noted_at = -1
 
     def quiet_until(self, tick: int) -> int:
         """Return `NEVER`: keepers act on liquidatable loans only, which end every calm."""
@@ -151,6 +152,7 @@ class KeeperDesk(Mechanism):
             found += [
                 Series("keeper_capital", v, NO_MARKET, partial(self.capital, v)),
                 Series("keeper_profit", v, NO_MARKET, partial(self.earned, v)),
+                Series("loans_waiting", v, NO_MARKET, partial(self.waiting, v)),
                 *protocol.series(v),
             ]
         return found
@@ -211,7 +213,20 @@ class KeeperDesk(Mechanism):
             wanted[accounts] = offer.share
             books.append((v, np.flatnonzero(accounts), lots, offer))
         _Match(self, orders, deal, whole, wanted, books).settle()
+        self._note_waiting(orders, served)
         return deal
+
+    def _note_waiting(self, orders: ForcedOrders, served: BoolArray) -> None:
+        """Count the loans of this tick that nobody wanted; each is tried once a tick then."""
+        if self._noted_at != self.world.tick:
+            self._noted_at = self.world.tick
+            self._waiting[:] = 0.0
+        left = served & (sums(orders.owner, orders.change != 0.0, len(served)) == 0.0)
+        self._waiting += np.bincount(orders.clearer[left], minlength=len(self._waiting))
+
+    def waiting(self, venue: int) -> float:
+        """Return how many liquidatable loans of a venue nobody wanted in this tick."""
+        return float(self._waiting[venue]) if self._noted_at == self.world.tick else 0.0
 
     def pay(self, orders: ForcedOrders, deal: Deal, average: FloatArray) -> FloatArray:
         """Move what keepers and protocols earned from a batch that was filled at `average` (M,).
