@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, sums
 from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
@@ -30,6 +30,7 @@ from sim.ledger.invariants import check
 from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
 
 if TYPE_CHECKING:
+    from sim.engine.keepers import Deal
     from sim.engine.world import World
 
 ROUNDING = 1e-12
@@ -89,6 +90,9 @@ class Sent(NamedTuple):
 def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sent:
     """Liquidate `rows`, ascending, as one batch."""
     orders = forced_orders(world, rows)
+    deal = None if world.keepers is None else world.keepers.strike(orders)
+    if deal is not None:
+        orders.wanted = orders.change.copy()  # nothing waits for a limit that keepers left alone
     cut_to_limits(world, orders)
     flow = order_flow(world, orders)
     touched = rows
@@ -103,7 +107,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
         flow = order_flow(world, orders)
     before = world.board.last.copy()
     fills = world.board.execute(flow)
-    _settle(world, orders, fills, equity_after(world, orders, fills))
+    _settle(world, orders, fills, equity_after(world, orders, fills), deal)
     transmit(world, groups, fills, flow)
     generation = int(world.label[rows].max(initial=0))
     close_opened_gaps(world, groups, before, generation)
@@ -128,7 +132,9 @@ def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:
     return mean
 
 
-def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatArray) -> None:
+def _settle(
+    world: World, orders: ForcedOrders, fills: BatchFills, after: FloatArray, deal: Deal | None
+) -> None:
     """Book fills, fees and shortfalls of a batch and record its events."""
     ledger, board = world.ledger, world.board
     slots, owner, market, change = orders.slots, orders.owner, orders.market, orders.change
@@ -143,6 +149,8 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
     worth = world.quote_price[market]
     gained = surplus(world, orders, fills)
     fee = _charge_fees(world, orders, owner, market, size * price * worth, after, gained)
+    if deal is not None and world.keepers is not None:
+        fee += world.keepers.pay(orders, deal, fills.average)[active]
     nominal = size * mark
     held = world.out.notional[orders.rows]
     relative = orders.equity / np.where(held > 0.0, held, 1.0)
@@ -166,9 +174,9 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
     taken[closed] = take_remainders(world, orders.rows[closed])
     if taken.any():
         fee = fee + _by_weight(taken, owner, weight) / worth
-    world.events.add(
-        world.tick,
-        "market",
+    _record(
+        world,
+        clearer,
         generation=world.label[orders.rows][owner],
         clearer=clearer,
         market=market,
@@ -181,6 +189,17 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
         fee=fee,
         shortfall=shortfall,
     )
+
+
+def _record(world: World, by: IntArray, **columns: FloatArray | IntArray | Int32Array) -> None:
+    """Record fills (S,), those of clearers that auction as such."""
+    auctions = np.array([rule.kind == "auction" for rule in world.rules])[by]
+    if not auctions.any():
+        world.events.add(world.tick, "market", **columns)
+        return
+    for kind, chosen in (("market", ~auctions), ("auction", auctions)):
+        part = {name: values[chosen] for name, values in columns.items()}
+        world.events.add(world.tick, kind, **part)
 
 
 def _by_weight(amount: FloatArray, owner: IntArray, weight: FloatArray) -> FloatArray:

@@ -66,6 +66,8 @@ class MarketBoard:
         Depth factor now, 1 = untouched.
     up : (V,) bool
         Whether a venue is in operation.
+    long_only : (M,) bool
+        Markets of collateral, where nobody is short.
     """
 
     def __init__(self, scenario: Scenario, multiplier: FloatArray, venue: IntArray) -> None:
@@ -97,6 +99,7 @@ class MarketBoard:
             )
             for k, market in enumerate(markets)
         ]
+        self.long_only = np.array([market.kind == "collateral" for market in markets])
         self.fillable = np.array([market.impact.kind != "illiquid" for market in markets])
         self.causes = CauseBook(len(markets))
         self.floor_hits = 0

@@ -219,9 +219,23 @@ def _endow(world: World, layout: Layout) -> None:
         amount[plan.first_clearing + settled] -= owed[settled]
         for venue, fund in enumerate(_funds(world, column)):
             amount[plan.first_fund + venue] += fund
+        for venue, capital in enumerate(_keepers_capital(world, column)):
+            amount[plan.first_keeper + venue] += capital
         pays, owes = np.flatnonzero(amount > 0.0), np.flatnonzero(amount < 0.0)
         ledger.transfer(plan.world, pays, column, amount[pays], "opening")
         ledger.transfer(owes, plan.world, column, -amount[owes], "opening")
+
+
+def _keepers_capital(world: World, column: int) -> list[float]:
+    """Return what the keepers of each clearer start with in a column [asset units]."""
+    price = float(world.asset_price[world.columns[column]])
+    keepers = [getattr(rule, "keepers", None) for rule in world.rules]
+    return [
+        keeper.capital / price
+        if keeper is not None and keeper.capital is not None and settled == column
+        else 0.0
+        for keeper, settled in zip(keepers, world.settlement.tolist(), strict=True)
+    ]
 
 
 def _funds(world: World, column: int) -> list[float]:

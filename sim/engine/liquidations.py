@@ -151,9 +151,11 @@ class LiquidationEngine:
         traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
         # What a limit price held up is tried again in the next tick, or the next batch.
         instant = self.instant[world.clearer[rows]]
-        stuck = rows[(~traded & ~sent.cut) | (sent.cut & instant)]
-        self._stuck[stuck] = True
-        self._stuck_rows.append(stuck)
+        done = (~traded & ~sent.cut) | (sent.cut & instant)
+        if world.keepers is not None:
+            done |= world.keepers.once[world.clearer[rows]]
+        self._stuck[rows[done]] = True
+        self._stuck_rows.append(rows[done])
         self._blocks_left[np.unique(world.clearer[rows])] -= 1
         self._schedule(rows[traded | sent.cut])
         note_fills(world, rows[traded])

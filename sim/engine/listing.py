@@ -28,7 +28,9 @@ class Listing:
         ``price * multiplier * asset_price[quote]``.
     multiplier : (M,) float64 [base per contract]
     carries : (M,) bool
-        True where positions can be held (perpetuals and futures).
+        True where positions can be held (all but spot markets).
+    long_only : (M,) bool
+        True where they can only be long (collateral).
     asset_price : (X,) float64 [numeraire]
     counted : (V, X) float64 [1]
         Share of an asset's value that a clearer counts as collateral, ``1 - haircut``.
@@ -42,6 +44,7 @@ class Listing:
     contract_value: FloatArray
     multiplier: FloatArray
     carries: BoolArray
+    long_only: BoolArray
     asset_price: FloatArray
     counted: FloatArray
     collateral_price: FloatArray
@@ -67,7 +70,8 @@ class Listing:
             price=price,
             contract_value=price * unit,
             multiplier=np.array([m.multiplier for m in scenario.markets], dtype=np.float64),
-            carries=np.array([m.kind in ("perpetual", "future") for m in scenario.markets]),
+            carries=np.array([m.kind != "spot" for m in scenario.markets]),
+            long_only=np.array([m.kind == "collateral" for m in scenario.markets]),
             asset_price=np.array(list(worth.values()), dtype=np.float64),
             counted=1.0 - np.array(haircut, dtype=np.float64),
             collateral_price=_collateral_price(scenario, price),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.engine.funding import build_funding
+from sim.engine.lending import build_lending
 from sim.engine.mechanism import Mechanism
 from sim.engine.pace import waiting_series
 from sim.engine.recalibration import build_recalibration
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (
     build_funding,
     build_recalibration,
+    build_lending,
     waiting_series,
 )
 """Each returns its mechanisms of a world; none where no venue has them."""

@@ -46,13 +46,13 @@ class IndexGroup(NamedTuple):
 def value_markets(world: World) -> list[tuple[int, IntArray]]:
     """Return the markets that value each asset which has any, quote assets first.
 
-    Spot markets count where an asset has any, perpetuals and futures otherwise.
+    Spot markets and collateral count where an asset has any, perpetuals and futures otherwise.
     """
     board, markets = world.board, world.scenario.markets
     found = []
     for asset in board.quotes_first:
         mine = np.flatnonzero(board.base == asset)
-        spot = [int(m) for m in mine if markets[m].kind == "spot"]
+        spot = [int(m) for m in mine if markets[m].kind in ("spot", "collateral")]
         found.append((asset, np.array(spot, dtype=np.int64) if spot else mine))
     return found
 

@@ -266,6 +266,8 @@ def draw_quantities(
     leverage = draw_amounts(streams, cohort, "leverage")
     trader = np.repeat(pools.trader, np.diff(holdings.start))
     long = _draw_sides(cohort, scenario, streams, trader, holdings.market)
+    if listing.long_only.any():
+        long = long | listing.long_only[holdings.market]
     del trader
     for part in blocks(pools.trader.size):
         bounds = holdings.start[part.start : part.stop + 1]

@@ -71,7 +71,12 @@ def summarise(
 
 def _markets(world: World, recorder: Recorder, events: pd.DataFrame) -> dict[str, Any]:
     board = world.board
-    market_rows = events.loc[events["kind"] == "market", ["venue", "symbol", "notional"]]
+    # What keepers buy in auctions of collateral they sell on the market.
+    keepers = [n for n, v in world.scenario.venues.items() if v.liquidation.kind == "auction"]
+    sold = (events["kind"] == "market") | (
+        (events["kind"] == "auction") & events["clearer"].isin(keepers)
+    )
+    market_rows = events.loc[sold, ["venue", "symbol", "notional"]]
     by_market = market_rows.groupby(["venue", "symbol"])["notional"].sum()
     markets = {}
     for m, market in enumerate(world.scenario.markets):

@@ -140,7 +140,7 @@ class TradeDesk:
 
         Orders that only reduce a position, and do not turn it round, always can. An account
         whose initial margin, at last prices and after all its orders, would exceed its equity
-        sends none that adds.
+        sends none that adds. Nobody goes short in collateral.
         """
         world = self.world
         ledger, board = world.ledger, world.board
@@ -148,6 +148,7 @@ class TradeDesk:
         total = sums(inverse, change, len(places))
         held = ledger.quantity[places]
         adds = (np.abs(held + total) > np.abs(held)) | (held * (held + total) < 0.0)
+        shorts = board.long_only[ledger.market[places]] & (held + total < 0.0)
         if not adds.any():
             return np.ones(len(slot), dtype=bool)
         rows = np.unique(ledger.position_row[places[adds]].astype(np.int64))
@@ -166,5 +167,5 @@ class TradeDesk:
         out = MarginOutputs.empty(world.accounts)
         account_margin(world.margin_inputs(board.last), rows, world.required, out)
         short = sums(owner, margin, len(rows)) > out.equity[rows] * (1.0 + ROUNDING)
-        refused = np.isin(ledger.position_row[places], rows[short]) & adds
+        refused = (np.isin(ledger.position_row[places], rows[short]) & adds) | shorts
         return np.asarray(~refused[inverse])

@@ -20,6 +20,7 @@ from sim.models.margin import MarginTables
 if TYPE_CHECKING:
     from sim.engine.board import MarketBoard
     from sim.engine.events import EventLog
+    from sim.engine.keepers import KeeperDesk
     from sim.engine.mechanism import Mechanism
     from sim.engine.roster import Roster
     from sim.engine.watch import Watch
@@ -126,6 +127,8 @@ class World:
         Accounts that are still liquidatable after the last cascade.
     mechanisms : list of Mechanism
         What venues do by the clock beside margining, in the order in which they act.
+    keepers : KeeperDesk, optional
+        Who liquidates loans; None where no venue lends.
     """
 
     scenario: Scenario
@@ -173,6 +176,7 @@ class World:
     filled_at: dict[int, int] = field(default_factory=dict)
     held_up: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     mechanisms: list[Mechanism] = field(default_factory=list)
+    keepers: KeeperDesk | None = None
 
     def __post_init__(self) -> None:
         self.keep = 1.0 - self.haircut

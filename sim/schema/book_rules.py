@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 WALLET = "wallet"
 """Clearer of a trader's wealth outside all venues."""
 
+LOWEST_ENTRY = "CASE WHEN k.kind = 'collateral' THEN 0 ELSE 5e-324 END"
+"""Lowest entry price of a position: collateral may have been deposited without a price."""
+
 JOINED = {
     "accounts": "accounts t LEFT JOIN known_clearers k ON k.clearer = t.clearer",
     "balances": "balances t LEFT JOIN accounts a ON a.account_id = t.account_id "
@@ -136,7 +139,7 @@ def _number_rules() -> Iterator[Rule]:
     for table, column, bad, allowed in (
         ("balances", "amount", "", "a finite number"),
         ("positions", "quantity", "= 0", "a finite number other than 0"),
-        ("positions", "entry_price", "<= 0", "a finite number above 0"),
+        ("positions", "entry_price", f"< {LOWEST_ENTRY}", "a finite number above 0"),
     ):
         number = f"t.{column}_value"
         condition = f"{number} IS NULL OR NOT isfinite({number})"
@@ -184,6 +187,13 @@ def _reference_rules(scenario: Scenario) -> Iterator[Rule]:
         "k.kind = 'spot'",
         lambda value, _: f"a position in the spot market {show(value)}",
         "a perpetual or future (hold spot as a balance)",
+    )
+    yield _single(
+        "positions",
+        "quantity",
+        "k.kind = 'collateral' AND t.quantity_value < 0",
+        lambda value, _: f"{show(value)} of collateral",
+        "a quantity above 0: collateral can only be deposited",
     )
     yield _single(
         "positions",

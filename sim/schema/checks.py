@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_lending import lending_findings
 from sim.schema.checks_liquidation import liquidation_findings
 from sim.schema.checks_margin import margin_findings
 from sim.schema.checks_marks import mark_findings
@@ -61,11 +62,13 @@ def venue_findings(scenario: Scenario) -> Iterator[Finding]:
 def _tier_findings(scenario: Scenario, name: str) -> Iterator[Finding]:
     """Yield markets without margin rules, and ladders that belong to nothing known."""
     margin = scenario.venues[name].margin
-    if margin is None or not isinstance(margin.tiers, dict):
+    if margin is None or not (isinstance(margin.tiers, dict) or margin.loans is not None):
         return
     path = ("venues", name, "margin", "tiers")
     listed = [market for market in scenario.markets if market.venue == name]
     for market in listed:
+        if market.kind == "collateral":
+            continue
         if market.kind != "spot" and margin.ladder(market.base, market.symbol) is None:
             yield Finding(
                 path,
@@ -75,7 +78,7 @@ def _tier_findings(scenario: Scenario, name: str) -> Iterator[Finding]:
             )
     bundled = _bundled(scenario.venues[name]).get("margin", {}).get("tiers", {})
     names = margined_names(scenario)
-    for key in margin.tiers:
+    for key in margin.tiers if isinstance(margin.tiers, dict) else ():
         if key not in bundled:
             yield from unknown((*path, key), key, names, "base or symbol")
 
@@ -185,6 +188,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     market_findings,
     risk_model_findings,
     liquidation_findings,
+    lending_findings,
     coupling_findings,
     trader_findings,
     shock_findings,

@@ -7,6 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from sim.schema.base import Finding, Model, attribute, refuse
+from sim.schema.lending import (
+    AbsorbLiquidation,
+    AuctionLiquidation,
+    BandsLiquidation,
+    FixedSpreadLiquidation,
+)
 from sim.schema.units import Count, Duration, Fraction, Number
 
 
@@ -173,7 +179,11 @@ Liquidation = Annotated[
     | PartialLiquidation
     | ToTargetLiquidation
     | TierStepsLiquidation
-    | PerBlockLiquidation,
+    | PerBlockLiquidation
+    | FixedSpreadLiquidation
+    | AbsorbLiquidation
+    | AuctionLiquidation
+    | BandsLiquidation,
     Field(discriminator="kind"),
 ]
 """Any way of liquidating."""

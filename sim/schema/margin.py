@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Tag, model_validator
 
 from sim.schema.base import Finding, Model, attribute, by_shape, refuse
+from sim.schema.lending import Loan
 from sim.schema.risk_model import RiskModel, StressMargin
 from sim.schema.units import Duration, Fraction, Number, Symbol
 
@@ -175,6 +176,9 @@ class Margin(Model):
     tiers: Tiers | None = attribute(
         "Maintenance tiers: a list, or a mapping from base asset or symbol to a list.", "-", None
     )
+    loans: dict[Symbol, Loan] | None = attribute(
+        "Terms of loans against collateral: a mapping from base asset or symbol.", "-", None
+    )
     call: MarginCall | None = attribute("Margin calls. Left out: none are made.", "-", None)
     risk_model: RiskModel | None = attribute(
         "Model that sets the rates anew as volatility changes, instead of rates and tiers.",
@@ -210,14 +214,15 @@ class Margin(Model):
         findings: list[Finding] = []
         if self.risk_model is not None:
             findings += self._beside_the_model()
-        elif self.maintenance_rate is None and self.tiers is None:
+        elif self.maintenance_rate is None and self.tiers is None and self.loans is None:
             findings.append(
                 Finding(
                     (),
                     "neither maintenance_rate nor tiers",
-                    "maintenance_rate, tiers, or both; or a risk_model",
+                    "maintenance_rate, tiers, or both; a risk_model; loans for a lending protocol",
                 )
             )
+        findings += self._loan_findings()
         if isinstance(self.tiers, list):
             findings += tier_findings(self.tiers, ("tiers",))
         elif self.tiers is not None:
@@ -276,12 +281,34 @@ class Margin(Model):
         given = self.open_interest_scaling
         return given.get(symbol, given.get(base))
 
+    def _loan_findings(self) -> list[Finding]:
+        """Return rules that do not go together with loans."""
+        if self.loans is None:
+            return []
+        findings = []
+        if not self.loans:
+            findings.append(Finding(("loans",), "an empty mapping", "terms of at least one loan"))
+        if self.initial_rate is not None:
+            allowed = "no initial_rate beside loans, whose loan_to_value takes its place"
+            findings.append(Finding(("initial_rate",), f"{self.initial_rate:g}", allowed))
+        if self.call is not None:
+            allowed = "no call beside loans, which are liquidated without one"
+            findings.append(Finding(("call",), "a call", allowed))
+        return findings
+
     def ladder(self, base: str, symbol: str) -> list[Tier] | None:
         """Return the tiers of a market (by symbol, then base), or None if it has none.
 
-        A ladder of one tier is returned for the flat `maintenance_rate`. Rates of a risk model
-        are no ladder.
+        A ladder of one tier is returned for a loan, whose maintenance rate is 1 less its
+        liquidation threshold, and for the flat `maintenance_rate`. Rates of a risk model are no
+        ladder.
         """
+        for key in (symbol, base):
+            if self.loans is not None and key in self.loans:
+                loan = self.loans[key]
+                leverage = 1.0 / (1.0 - loan.loan_to_value)
+                rate = 1.0 - loan.liquidation_threshold
+                return [Tier(floor=0.0, rate=rate, max_leverage=leverage)]
         if isinstance(self.tiers, list):
             return self.tiers
         if self.tiers is not None:

@@ -14,7 +14,9 @@ class Market(Model):
 
     venue: Name = attribute("Venue that lists it.", "-")
     symbol: Symbol = attribute("Name of the instrument, unique on its venue.", "-")
-    kind: Literal["perpetual", "future", "spot"] = attribute("Type of instrument.", "-")
+    kind: Literal["perpetual", "future", "spot", "collateral"] = attribute(
+        "Type of instrument; positions in collateral back loans and are long only.", "-"
+    )
     base: Name = attribute("Asset that is priced.", "-")
     quote: Name = attribute("Asset that it is priced and settled in.", "-")
     multiplier: Number = attribute("Units of the base per contract.", "base/contract", 1.0, gt=0)

@@ -1,0 +1,221 @@
+"""Soft liquidation at work: loans whose collateral is converted as its price goes through bands.
+
+The bands of a loan are placed at the start, as low as its debt allows, but not above the price
+(`sim.models.lending.bands`). After the trade phase each loan goes from the price z at which it
+stood last to the present last price z', both in units of its highest edge. With kept share f and
+raised money g per collateral and highest edge b, and with y collateral and x money
+
+    down    sells y (1 - f(z') / f(z))
+    up      buys (x / (b g(z))) (f(z') - f(z))
+
+so that what slippage and fees cost on one way is missing on the other. Where
+
+    (x + y b (g_max - g(z)) / f(z)) (1 - liquidation_discount) < debt
+
+its bands are given up and all that is left is sold by force in the liquidate phase.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import BoolArray, FloatArray, IntArray, blocks, sums
+from sim.engine.build import coupling_groups
+from sim.engine.coupling import close_opened_gaps, transmit
+from sim.engine.losses import record_losses, settle_closed
+from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
+from sim.models.lending.bands import edges, highest_edge, kept_share, raised
+
+if TYPE_CHECKING:
+    from sim.engine.board import Flow
+    from sim.engine.world import World
+    from sim.schema.lending import BandsLiquidation
+
+CAUSE = "trade:bands"
+"""Cause of the moves that conversions make."""
+
+SELL_OUT = 1e9
+"""Required margin ratio of a loan whose bands were given up: none has so much."""
+
+
+class BandsDesk(Mechanism):
+    """Converts the collateral of one venue's loans.
+
+    Parameters
+    ----------
+    world : World
+    venue : int
+    rule : BandsLiquidation
+
+    Attributes
+    ----------
+    slots, row, market : (S,) int64
+        Collateral of the loans.
+    debt, cash : (S,) float64 [quote]
+        Part of the loan that each collateral backs, at the start; money from conversions.
+    top : (S,) float64 [quote/base]
+        Highest edge of the bands.
+    at, kept, got : (S,) float64 [1]
+        Relative price of the last conversion, with f and g there.
+    open : (S,) bool
+        Whether the bands are still at work.
+    """
+
+    phases = ("trade",)
+
+    def __init__(self, world: World, venue: int, rule: BandsLiquidation) -> None:
+        super().__init__(world)
+        self.venue, self.rule = venue, rule
+        self.groups = coupling_groups(world)
+        self.slots = self._loans()
+        ledger, board = world.ledger, world.board
+        self.row = ledger.position_row[self.slots].astype(np.int64)
+        self.market = ledger.market[self.slots].astype(np.int64)
+        size = ledger.quantity[self.slots] * board.multiplier[self.market]
+        value = size * board.mark[self.market] * world.quote_price[self.market]
+        _, owner = np.unique(self.row, return_inverse=True)
+        total = sums(owner, value, int(owner.max(initial=-1)) + 1)[owner]
+        owed = np.maximum(total - world.out.equity[self.row], 0.0)
+        self.debt = owed * value / total / world.quote_price[self.market]
+        self.open: BoolArray = self.debt > 0.0
+        shape, bands = rule.amplification, rule.bands
+        wanted = highest_edge(self.debt, size, shape, bands, rule.loan_discount)
+        self.top = np.where(self.open, np.minimum(wanted, board.mark[self.market]), np.inf)
+        self.cash = np.zeros(len(self.slots))
+        self.at, self.kept, self.got = (
+            np.ones(len(self.slots)),
+            np.ones(len(self.slots)),
+            self.cash + 0,
+        )
+        self.lowest = float(edges(1.0, shape, bands)[-1])
+        self.most = float(raised(np.array([self.lowest]), shape, bands)[0])
+
+    def _loans(self) -> IntArray:
+        """Return the position slots (S,) of the venue's accounts in collateral."""
+        world, ledger = self.world, self.world.ledger
+        mine = [
+            part.start
+            + np.flatnonzero(
+                world.board.long_only[ledger.market[part]]
+                & (ledger.quantity[part] > 0.0)
+                & (world.clearer[ledger.position_row[part]] == self.venue)
+            )
+            for part in blocks(int(ledger.position_start[world.accounts]))
+        ]
+        return np.concatenate([np.empty(0, dtype=np.int64), *mine])
+
+    def quiet_until(self, tick: int) -> int:
+        """Return `tick` while there are bands: any price may move a loan through them."""
+        return tick if self.open.any() else NEVER
+
+    def act(self, phase: str) -> None:
+        """Convert what the last prices ask for, and give up the bands of who cannot go on."""
+        world, board = self.world, self.world.board
+        self.open &= ~world.liquidated[self.row] & (world.label[self.row] < 0)
+        relative = np.clip(board.last[self.market] / self.top, self.lowest, 1.0)
+        moving = self.open & board.tradable[self.market] & board.up[self.venue]
+        mine = np.flatnonzero(moving & (relative != self.at))
+        if len(mine):
+            self._convert(mine, relative[mine])
+
+    def _convert(self, mine: IntArray, relative: FloatArray) -> None:
+        """Convert some collateral (N,) at relative prices (N,)."""
+        world, ledger, board = self.world, self.world.ledger, self.world.board
+        shape, bands = self.rule.amplification, self.rule.bands
+        kept, got = kept_share(relative, shape, bands), raised(relative, shape, bands)
+        change = self._orders(mine, relative, kept)
+        self.at[mine], self.kept[mine], self.got[mine] = relative, kept, got
+        trading = np.flatnonzero(change)
+        mine, change = mine[trading], change[trading]
+        if not len(mine):
+            return
+        slots, market = self.slots[mine], self.market[mine]
+        net = sums(market, change, len(board.ids))
+        flow: Flow = {m: {(CAUSE, None): float(net[m])} for m in np.unique(market).tolist()}
+        before = board.last.copy()
+        fills = board.execute(flow)
+        price = fills.average[market]
+        ledger.trade(slots, change, price, "bands")
+        paid = change * board.multiplier[market] * price
+        fee = self._charge(mine, np.abs(paid))
+        self.cash[mine] -= paid + fee
+        transmit(world, self.groups, fills, flow)
+        close_opened_gaps(world, self.groups, before, None)
+        self._judge(np.unique(self.row[mine]))
+
+    def _orders(self, mine: IntArray, relative: FloatArray, kept: FloatArray) -> FloatArray:
+        """Return the orders (N,) [contracts] that take some loans to relative prices (N,)."""
+        quantity = self.world.ledger.quantity[self.slots[mine]]
+        before, got = self.kept[mine], self.got[mine]
+        held = before > 0.0
+        sold = quantity * (1.0 - kept / np.where(held, before, 1.0))
+        spent = np.where(got > 0.0, np.maximum(self.cash[mine], 0.0), 0.0)
+        unit = self.top[mine] * np.where(got > 0.0, got, 1.0)
+        bought = spent / unit * (kept - before) / self.world.board.multiplier[self.market[mine]]
+        falling = relative < self.at[mine]
+        return np.where(falling, np.where(held, -sold, 0.0), bought)
+
+    def _charge(self, mine: IntArray, value: FloatArray) -> FloatArray:
+        """Charge the fee of conversions worth `value` (N,) [quote]; return it."""
+        world, ledger, plan = self.world, self.world.ledger, self.world.plan
+        fee = self.rule.fee * value
+        if not fee.any():
+            return fee
+        to_fund = self.rule.fee_to == "insurance_fund"
+        earner = (plan.first_fund if to_fund else plan.first_house) + self.venue
+        columns = ledger.quote_column[self.market[mine]]
+        for column in np.unique(columns).tolist():
+            some = columns == column
+            ledger.transfer(self.row[mine][some], earner, column, fee[some], "conversion fee")
+        world.flows.fees[self.venue] += float((fee * world.quote_price[self.market[mine]]).sum())
+        return fee
+
+    def health(self) -> FloatArray:
+        """Return what each collateral (S,) will have raised at the lowest edge, over its debt, - 1."""
+        size = self.world.ledger.quantity[self.slots] * self.world.board.multiplier[self.market]
+        held = self.kept > 0.0
+        coming = size * np.where(held, (self.most - self.got) / np.where(held, self.kept, 1.0), 0.0)
+        top = np.where(self.open, self.top, 0.0)
+        total = (self.cash + coming * top) * (1.0 - self.rule.liquidation_discount)
+        return np.where(self.open, total / np.where(self.open, self.debt, 1.0) - 1.0, np.inf)
+
+    def _judge(self, rows: IntArray) -> None:
+        """Give up the bands of those of `rows` (N,) whose health is below 0; settle the ruined."""
+        world, ledger = self.world, self.world.ledger
+        world.revalue(rows)
+        mine = np.flatnonzero(np.isin(self.row, rows) & self.open)
+        owner = np.searchsorted(rows, self.row[mine])
+        worth = self.debt[mine] * world.quote_price[self.market[mine]]
+        # Debts of several collaterals back each other.
+        excess = sums(owner, self.health()[mine] * worth, len(rows))
+        slots, holder = ledger.slots(rows)
+        holding = sums(holder, ledger.quantity[slots] != 0.0, len(rows)) > 0.0
+        ruined = ~holding & (world.out.equity[rows] < 0.0)
+        self.open[mine[(excess < 0.0)[owner] | ruined[owner]]] = False
+        forced = rows[(excess < 0.0) & holding]
+        world.required[forced] = SELL_OUT
+        ledger.note_changed(forced)
+        record_losses(world, settle_closed(world, rows, by_force=False), "market", 0)
+
+    def series(self) -> list[Series]:
+        """Return collateral and money in the bands of each market, and the lowest health."""
+        found = [Series("bands_health", self.venue, NO_MARKET, self._lowest_health)]
+        for m in np.unique(self.market).tolist():
+            found.append(Series("bands_collateral", self.venue, m, partial(self._collateral, m)))
+            found.append(Series("bands_cash", self.venue, m, partial(self._cash, m)))
+        return found
+
+    def _lowest_health(self) -> float:
+        """Return the lowest health of a loan in its bands; 0 where there is none."""
+        return float(self.health().min()) if self.open.any() else 0.0
+
+    def _collateral(self, market: int) -> float:
+        mine = self.open & (self.market == market)
+        size = self.world.ledger.quantity[self.slots[mine]] * self.world.board.multiplier[market]
+        return float(size.sum())
+
+    def _cash(self, market: int) -> float:
+        return float(self.cash[self.open & (self.market == market)].sum())

@@ -1,0 +1,1 @@
+"""Formulas of lending protocols: health, fixed spreads, auctions, absorption, bands."""
