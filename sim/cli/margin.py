@@ -119,7 +119,10 @@ def _emit_csv(accounts: DataFrame, positions: DataFrame) -> None:
 def _emit_tables(accounts: DataFrame, positions: DataFrame, total: int) -> None:
     from sim.cli.console import emit
 
-    _emit_table("accounts, nearest to liquidation first", accounts.drop(columns="trader_id"), 3)
+    hide = ["trader_id"]
+    if (accounts["liquidation_ratio"] == 1.0).all():
+        hide.append("liquidation_ratio")
+    _emit_table("accounts, nearest to liquidation first", accounts.drop(columns=hide), 3)
     markets = positions.assign(venue=positions["venue"] + "/" + positions["symbol"])
     _emit_table("positions", markets.drop(columns="symbol").rename(columns=MARKET), 2)
     hidden = total - len(accounts)

@@ -114,6 +114,7 @@ def _accounts(world: World, rows: IntArray) -> pd.DataFrame:
             "initial_margin": sums(owner, initial, len(rows)),
             "maintenance_margin": maintenance,
             "margin_ratio": ratio,
+            "liquidation_ratio": world.least_ratio(rows),
             "gross_notional": world.out.notional[rows],
         }
     )

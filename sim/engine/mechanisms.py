@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sim.engine.funding import build_funding
 from sim.engine.lending import build_lending
+from sim.engine.margin_figures import margin_figures
 from sim.engine.mechanism import Mechanism
 from sim.engine.pace import waiting_series
 from sim.engine.recalibration import build_recalibration
@@ -19,6 +20,7 @@ BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (
     build_recalibration,
     build_lending,
     waiting_series,
+    margin_figures,
 )
 """Each returns its mechanisms of a world; none where no venue has them."""
 

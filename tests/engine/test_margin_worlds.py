@@ -1,0 +1,138 @@
+"""Random worlds whose margin depends on size, ratio and local prices: both schedulers, both twins."""
+
+from __future__ import annotations
+
+import copy
+import sys
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import sim
+from sim.engine import watch
+from sim.kernels import compiling
+from tests.engine.random_worlds import PRICES, Dice, load, worlds
+
+TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
+RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+
+
+def by_name(dice, world, *values):
+    """Return one number, or one for some of the bases."""
+    if dice.often():
+        return dice.pick(*values)
+    return {base: dice.pick(*values) for base in PRICES if base in world["assets"]}
+
+
+def local_prices(dice, world, name):
+    """Give a venue local prices of collateral, and a spot market where it goes by its own."""
+    prices = {}
+    for base in PRICES:
+        if base not in world["assets"]:
+            continue
+        prices[base] = dice.pick("index", "own", "own", "par")
+        here = [m for m in world["markets"] if (m["venue"], m["base"]) == (name, base)]
+        if prices[base] == "own" and not any(m.get("kind") == "spot" for m in here):
+            impact = {"kind": "linear", "depth": 1e5, "resilience_half_life": 4}
+            spot = {"symbol": f"{base}-SPOT", "kind": "spot", "base": base, "quote": "USDT"}
+            world["markets"].append({"venue": name, **spot, "impact": impact})
+    return prices
+
+
+@st.composite
+def margined(draw):
+    world = draw(worlds())
+    dice = Dice(draw)
+    for name, place in world["venues"].items():
+        margin = place["margin"]
+        if dice.often():
+            margin["size_rate"] = by_name(dice, world, 0.0, 0.001, 0.02)
+        if dice.often():
+            margin["size_root"] = by_name(dice, world, 0.0, 0.002, 0.03)
+        if dice.often():
+            margin["liquidation_ratio"] = dice.pick(1.02, 1.1)
+            rule = place["liquidation"]
+            if rule["kind"] == "to_target":
+                rule["target_ratio"] = max(rule["target_ratio"], margin["liquidation_ratio"])
+        if dice.often():
+            scaling = {"lower": dice.pick(0, 500), "upper": 3000}
+            margin["open_interest_scaling"] = {dice.pick("BTC", "BTC-PERP"): scaling}
+            if "BTC-PERP" not in [m["symbol"] for m in world["markets"]]:
+                margin["open_interest_scaling"] = {}
+        if dice.often():
+            place["collateral_price"] = local_prices(dice, world, name)
+    bases = [base for base in PRICES if base in world["assets"]]
+    for group in world["traders"]:
+        for number, row in enumerate(group.get("accounts", ())):
+            if row[4] and dice.often():
+                # A part of the money as a coin, so that its price matters.
+                base, money = dice.pick(*bases), row[3].get("USDT", 0.0)
+                coin = {base: 0.7 * max(money, 0.0) / PRICES[base]}
+                balances = {**row[3], "USDT": money - 0.7 * max(money, 0.0)}
+                balances |= {base: balances.get(base, 0.0) + coin[base]}
+                group["accounts"][number] = (*row[:3], balances, row[4])
+    for _ in range(dice.whole(0, 2)):
+        spots = [m for m in world["markets"] if m["kind"] == "spot"]
+        if spots:
+            at = dice.pick(*spots)
+            fall = dice.pick(-0.6, -0.2, 0.3)
+            world["shocks"].append(
+                {"kind": "jump", "at": dice.pick(2, 5), "asset": at["base"], "return": fall}
+                | ({"venue": at["venue"]} if dice.often() else {})
+            )
+    return world
+
+
+@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
+def sweeps(request, monkeypatch):
+    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
+    if request.param:
+        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
+        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
+        monkeypatch.setattr(watch, "CROWDED", 1.5)
+
+
+def run(world, folder, mode="due"):
+    variant = copy.deepcopy(world)
+    variant["engine"]["margin_check"] = mode
+    try:
+        return sim.run(load(variant, folder), check=True)
+    except sim.RunError as error:  # a price without bound is refused in every way
+        assume("ran away" not in str(error))
+        raise
+
+
+def assert_same(first, second):
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name), check_exact=True)
+
+
+@settings(max_examples=60, suppress_health_check=RANDOM)
+@given(world=margined())
+def test_due_and_full_agree(tmp_path_factory, sweeps, world):
+    folder = tmp_path_factory.mktemp("world")
+    assert_same(run(world, folder, "full"), run(world, folder, "due"))
+
+
+@pytest.mark.slow
+@settings(max_examples=400, suppress_health_check=RANDOM)
+@given(world=margined())
+def test_due_and_full_agree_on_many_worlds(tmp_path_factory, sweeps, world):
+    folder = tmp_path_factory.mktemp("world")
+    assert_same(run(world, folder, "full"), run(world, folder, "due"))
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(world=margined())
+def test_compiled_and_plain_kernels_agree(tmp_path_factory, monkeypatch, sweeps, world):
+    folder = tmp_path_factory.mktemp("world")
+    users = [m for m in list(sys.modules.values()) if getattr(m, "HAS_NUMBA", None) is True]
+    users = [m for m in users if m.__name__.startswith("sim.")]
+    assert compiling in users
+    with monkeypatch.context() as patch:
+        for module in users:
+            patch.setattr(module, "HAS_NUMBA", False)
+        plain = run(world, folder)
+    assert_same(plain, run(world, folder))
