@@ -16,6 +16,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, IntArray, sums, union
 from sim.core.errors import RunError
+from sim.engine.backstop import backstops_of
 from sim.engine.batch import send_batch
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import CouplingGroup
@@ -64,6 +65,7 @@ class LiquidationEngine:
         self._deleverages = np.array(
             [world.layer(v, "adl") is not None for v in range(len(world.rules))]
         )
+        self._backstops = backstops_of(world)
         due = world.scenario.engine.margin_check == "due"
         self.watch = DueWatch(world, calls.level) if due else FullWatch(world)
         world.watch = self.watch
@@ -137,7 +139,9 @@ class LiquidationEngine:
         self.latest_generation = int(world.label[rows].max(initial=0))
         slots, owner = world.ledger.slots(rows)
         held = world.ledger.quantity[slots]
-        self.generations.note_forced(send_batch(world, self.groups, rows))
+        left = rows if self._backstops is None else self._backstops.take_over(rows)
+        if len(left):
+            self.generations.note_forced(send_batch(world, self.groups, left))
         traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
         self._stuck[rows[~traded]] = True
         self._stuck_rows.append(rows[~traded])
@@ -183,6 +187,8 @@ class LiquidationEngine:
         market = world.ledger.market[slots]
         # A bankrupt account can be deleveraged without a book, where its venue is up.
         bankrupt = self._deleverages[world.clearer[rows]] & (world.out.equity[rows] < 0.0)
+        if self._backstops is not None:  # it needs no book either
+            bankrupt |= self._backstops.within_reach(rows)
         book = world.board.fillable & (world.board.liquidity > 0.0)
         closable = book[market] | bankrupt[owner]
         if not even_down:

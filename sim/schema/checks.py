@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
+from sim.schema.backstop import unwind_findings
 from sim.schema.base import Finding
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
@@ -200,6 +201,7 @@ def _one_of(names: Collection[str]) -> str:
 RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     record_findings,
     venue_findings,
+    unwind_findings,
     market_findings,
     coupling_findings,
     trader_findings,
