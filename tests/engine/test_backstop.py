@@ -7,8 +7,11 @@ margin, from 91.07 down, the backstop takes it; below 85 it is bankrupt.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import sim
 from tests.engine.small_worlds import (
     causes_at,
     events,
@@ -357,3 +360,21 @@ def test_liquidity_providers_take_everything_at_the_bankruptcy_price(tmp_path):
     ]
     assert not sold(result, "quantity")
     assert series(result, "backstop_equity") == pytest.approx([1e6, *3 * [1e6 + 500]])
+
+
+SCENARIO = Path(sim.__file__).parents[1] / "scenarios" / "venues" / "backstop-takeover.yaml"
+
+
+def test_the_bundled_scenario_shows_what_it_says():
+    result = sim.run(sim.load(SCENARIO))
+    large, small = (result.summary["venues"][name] for name in ("large", "small"))
+    assert large["shortfall"] == 0
+    assert large["backstop_notional"] > 4 * small["backstop_notional"]
+    assert small["insurance_fund_used"] == pytest.approx(small["shortfall"])
+    rows = result.liquidations.query("kind == 'backstop' and symbol == ''")
+    assert rows["shortfall"].tolist() == [pytest.approx(1.7e6, rel=0.02)]
+    assert rows["time"].tolist() == [pytest.approx(32.5 * 60)]
+    equity = result.mechanisms.query("venue == 'large' and series == 'backstop_equity'")["value"]
+    assert equity.iloc[-1] == pytest.approx(187e6, rel=0.005)
+    at = result.prices.query("time == 210").set_index("venue")["last_price"] / 100_000 - 1
+    assert at.to_dict() == pytest.approx({"large": -0.086, "small": -0.116}, abs=5e-4)

@@ -32,7 +32,11 @@ CASES = {
         FUND, rule(", trigger_ratio: 1.1"), f"{PLACE}.trigger_ratio", "1.1", ("1.1", "at most 1")
     ),
     "ratio below 0": Broken(
-        FUND, rule(", trigger_ratio: -0.1"), f"{PLACE}.trigger_ratio", "-0.1", ("-0.1", "at least 0")
+        FUND,
+        rule(", trigger_ratio: -0.1"),
+        f"{PLACE}.trigger_ratio",
+        "-0.1",
+        ("-0.1", "at least 0"),
     ),
     "ratio that nobody is below": Broken(
         FUND,
