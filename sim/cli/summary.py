@@ -107,7 +107,8 @@ def emit_causes(moves: pd.DataFrame) -> None:
     """
     if moves.empty:
         return
-    families = list(dict.fromkeys(_family(str(cause), "") for cause in CAUSE_ORDER))
+    named = [*CAUSE_ORDER, *moves.index]
+    families = list(dict.fromkeys(_family(str(cause), "") for cause in named))
     rows = []
     for market in moves.columns:
         venue = str(market).partition("/")[0]

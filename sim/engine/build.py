@@ -221,6 +221,8 @@ def _endow(world: World, layout: Layout) -> None:
             amount[plan.first_fund + venue] += fund
         for venue, capital in enumerate(_keepers_capital(world, column)):
             amount[plan.first_keeper + venue] += capital
+        for venue, capital in enumerate(_backstop_capital(world, column)):
+            amount[plan.first_backstop + venue] += capital
         pays, owes = np.flatnonzero(amount > 0.0), np.flatnonzero(amount < 0.0)
         ledger.transfer(plan.world, pays, column, amount[pays], "opening")
         ledger.transfer(owes, plan.world, column, -amount[owes], "opening")
@@ -243,6 +245,17 @@ def _funds(world: World, column: int) -> list[float]:
     price = float(world.asset_price[world.columns[column]])
     return [
         sum(layer.size / price for layer in venue.waterfall if layer.kind == "insurance_fund")
+        if int(world.settlement[v]) == column
+        else 0.0
+        for v, venue in enumerate(world.scenario.venues.values())
+    ]
+
+
+def _backstop_capital(world: World, column: int) -> list[float]:
+    """Return what the backstop of each clearer starts with in a column [asset units]."""
+    price = float(world.asset_price[world.columns[column]])
+    return [
+        sum(layer.capital / price for layer in venue.waterfall if layer.kind == "backstop")
         if int(world.settlement[v]) == column
         else 0.0
         for v, venue in enumerate(world.scenario.venues.values())

@@ -30,7 +30,7 @@ class CauseBook:
         Present tick, set by the model; the moves of a cascade are kept by tick.
     names : list of str
         Causes in order of first appearance: ``exogenous``, ``liquidation:<venue>``,
-        ``trade:<behaviour>``, ``arbitrage:<from venue>``, ``reversion``.
+        ``trade:<behaviour>``, ``backstop:<venue>``, ``arbitrage:<from venue>``, ``reversion``.
     """
 
     def __init__(self, markets: int) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, IntArray, sums, union
 from sim.core.errors import RunError
+from sim.engine.backstop import backstops_of
 from sim.engine.batch import send_batch
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import CouplingGroup
@@ -71,6 +72,7 @@ class LiquidationEngine:
         self._deleverages = np.array(
             [world.layer(v, "adl") is not None for v in range(len(world.rules))]
         )
+        self._backstops = backstops_of(world)
         due = world.scenario.engine.margin_check == "due"
         self.watch = DueWatch(world, calls.level) if due else FullWatch(world)
         world.watch = self.watch
@@ -146,18 +148,22 @@ class LiquidationEngine:
         self.latest_generation = int(world.label[rows].max(initial=0))
         slots, owner = world.ledger.slots(rows)
         held = world.ledger.quantity[slots]
-        sent = send_batch(world, self.groups, rows)
-        self.generations.note_forced(sent.generation)
+        cut = np.zeros(len(rows), dtype=bool)
+        left = rows if self._backstops is None else self._backstops.take_over(rows)
+        if len(left):
+            sent = send_batch(world, self.groups, left)
+            self.generations.note_forced(sent.generation)
+            cut[np.searchsorted(rows, left)] = sent.cut
         traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
         # What a limit price held up is tried again in the next tick, or the next batch.
         instant = self.instant[world.clearer[rows]]
-        done = (~traded & ~sent.cut) | (sent.cut & instant)
+        done = (~traded & ~cut) | (cut & instant)
         if world.keepers is not None:
             done |= world.keepers.once[world.clearer[rows]]
         self._stuck[rows[done]] = True
         self._stuck_rows.append(rows[done])
         self._blocks_left[np.unique(world.clearer[rows])] -= 1
-        self._schedule(rows[traded | sent.cut])
+        self._schedule(rows[traded | cut])
         note_fills(world, rows[traded])
         self.refresh_marks()
         world.label[rows] = NOT_LABELLED
@@ -204,6 +210,8 @@ class LiquidationEngine:
         market = world.ledger.market[slots]
         # A bankrupt account can be deleveraged without a book, where its venue is up.
         bankrupt = self._deleverages[world.clearer[rows]] & (world.out.equity[rows] < 0.0)
+        if self._backstops is not None:  # it needs no book either
+            bankrupt |= self._backstops.within_reach(rows)
         book = world.board.fillable & (world.board.liquidity > 0.0)
         closable = book[market] | bankrupt[owner]
         if not even_down:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from sim.core.arrays import FloatArray, IntArray
+
 if TYPE_CHECKING:
     from sim.engine.world import World
 
@@ -40,6 +42,24 @@ class Series(NamedTuple):
     venue: int
     market: int
     read: Callable[[], float]
+
+
+class OwnOrders(NamedTuple):
+    """What a mechanism trades on its own account.
+
+    Attributes
+    ----------
+    slots : (N,) int64
+        Position slots of ledger rows that are no accounts, each once.
+    change : (N,) float64 [contracts]
+        Signed orders, which only reduce what is held there.
+    cause : str
+        What the move of the price is booked to.
+    """
+
+    slots: IntArray
+    change: FloatArray
+    cause: str
 
 
 class Mechanism:
@@ -71,6 +91,10 @@ class Mechanism:
         means that it has to be asked now.
         """
         return tick
+
+    def orders(self) -> list[OwnOrders]:
+        """Return what it trades in the trade phase, in one batch with everybody's orders."""
+        return []
 
     def series(self) -> list[Series]:
         """Return what is recorded of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sim.engine.backstop import build_backstops
 from sim.engine.funding import build_funding
 from sim.engine.lending import build_lending
 from sim.engine.margin_figures import margin_figures
@@ -19,6 +20,7 @@ BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (
     build_funding,
     build_recalibration,
     build_lending,
+    build_backstops,
     waiting_series,
     margin_figures,
 )

@@ -85,6 +85,11 @@ class TradeDesk:
             slots.append(np.array([account.slot(symbol) for symbol, _ in sent], dtype=np.int64))
             changes.append(np.array([quantity for _, quantity in sent], dtype=np.float64))
             causes.append(f"trade:{type(trader).__name__}")
+        for mechanism in self.world.mechanisms:
+            for own in mechanism.orders():
+                slots.append(own.slots)
+                changes.append(own.change)
+                causes.append(own.cause)
         if not slots:
             return np.empty(0, dtype=np.int64)
         return self._execute(slots, changes, causes)
@@ -111,7 +116,10 @@ class TradeDesk:
         cause = np.repeat(np.arange(len(slots)), [len(s) for s in slots])
         market = ledger.market[slot].astype(np.int64)
         row = ledger.position_row[slot].astype(np.int64)
-        free = board.tradable[market] & (world.label[row] < 0) & board.up[world.clearer[row]]
+        free = board.tradable[market]
+        of_account = row < world.accounts  # others are mechanisms on their own account
+        who = row[of_account]
+        free[of_account] &= (world.label[who] < 0) & board.up[world.clearer[who]]
         free[free] = self._affordable(slot[free], change[free])
         slot, change, cause, market = slot[free], change[free], cause[free], market[free]
         if not len(slot):
@@ -132,6 +140,7 @@ class TradeDesk:
         transmit(world, self.groups, fills, flow)
         close_opened_gaps(world, self.groups, before, None)
         rows = np.unique(ledger.position_row[places].astype(np.int64))
+        rows = rows[: np.searchsorted(rows, world.accounts)]
         record_losses(world, settle_closed(world, rows, by_force=False), "market", 0)
         return rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
+from sim.schema.backstop import unwind_findings
 from sim.schema.base import Finding
 from sim.schema.checks_lending import lending_findings
 from sim.schema.checks_liquidation import liquidation_findings
@@ -185,6 +186,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     record_findings,
     venue_findings,
     margin_findings,
+    unwind_findings,
     market_findings,
     risk_model_findings,
     liquidation_findings,

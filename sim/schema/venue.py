@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from sim.schema.backstop import backstop_order_findings
 from sim.schema.base import Finding, Model, attribute, refuse
 from sim.schema.funding import Funding
 from sim.schema.liquidation import FullLiquidation, Liquidation, ToTargetLiquidation
@@ -65,6 +66,7 @@ class Venue(Model):
                 )
         findings += _target_findings(self)
         findings += order_findings(self.waterfall)
+        findings += backstop_order_findings([layer.kind for layer in self.waterfall])
         refuse("venue", findings)
         return self
 
@@ -86,16 +88,17 @@ def _target_findings(venue: Venue) -> list[Finding]:
 
 
 ORDER = ("insurance_fund", "adl", "socialise")
-"""Order in which layers of a waterfall may stand."""
+"""Order in which layers of a waterfall may stand; a backstop stands before or in them."""
 
 
 def order_findings(waterfall: list[Layer]) -> list[Finding]:
-    """Return layers that are repeated or out of order."""
+    """Return layers, other than backstops, that are repeated or out of order."""
     findings = []
-    for number, layer in enumerate(waterfall[1:], start=1):
-        kind, before = layer.kind, waterfall[number - 1].kind
+    paying = [(k, layer.kind) for k, layer in enumerate(waterfall) if layer.kind != "backstop"]
+    for place, (number, kind) in enumerate(paying[1:], start=1):
+        before = paying[place - 1][1]
         path = ("waterfall", number, "kind")
-        if kind in [other.kind for other in waterfall[:number]]:
+        if kind in [other for _, other in paying[:place]]:
             findings.append(Finding(path, f"a second '{kind}'", "each kind of layer once"))
         elif ORDER.index(kind) < ORDER.index(before):
             findings.append(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sim.schema.backstop import Backstop
 from sim.schema.base import Model, attribute
 from sim.schema.units import Number
 
@@ -32,5 +33,5 @@ class Socialise(Model):
     )
 
 
-Layer = Annotated[InsuranceFund | Adl | Socialise, Field(discriminator="kind")]
+Layer = Annotated[InsuranceFund | Backstop | Adl | Socialise, Field(discriminator="kind")]
 """Any layer."""

@@ -1,4 +1,4 @@
-"""Who bears the loss that an account cannot: insurance fund, deleveraged winners, survivors."""
+"""Who bears the loss that an account cannot: fund, backstop, deleveraged winners, survivors."""
 
 from sim.models.waterfall.adl import match_queues, profit_leverage_score
 from sim.models.waterfall.insurance_fund import cover_in_order

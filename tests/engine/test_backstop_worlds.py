@@ -1,0 +1,124 @@
+"""Backstops in random worlds: limits, conservation, and the scheduler that must not matter."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+
+import sim
+from sim.engine.takeover import Backstop
+from tests.engine.backstop_worlds import backstopped
+from tests.engine.random_worlds import load
+
+TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
+LOSSES = ("insurance_fund_used", "socialised_loss", "uncovered_shortfall")
+
+# A world is many choices, and shrinking one that fails takes minutes.
+examples = partial(
+    settings,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder whose book every example overwrites."""
+    return tmp_path_factory.mktemp("worlds")
+
+
+def play(world, folder, **engine):
+    """Run a world with every invariant checked; a price that runs away is no counterexample."""
+    world = copy.deepcopy(world)
+    world.setdefault("engine", {}).update(engine)
+    try:
+        return sim.run(load(world, folder), check=True)
+    except sim.RunError as error:
+        assume("ran away" not in str(error))
+        raise
+
+
+def assert_agree(folder, world):
+    full, due = (play(world, folder, margin_check=mode) for mode in ("full", "due"))
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
+
+
+@examples(max_examples=60)
+@given(world=backstopped())
+def test_due_and_full_agree(folder, world):
+    assert_agree(folder, world)
+
+
+@pytest.mark.slow
+@examples(max_examples=600)
+@given(world=backstopped())
+def test_due_and_full_agree_on_many_worlds(folder, world):
+    assert_agree(folder, world)
+
+
+@examples(max_examples=80)
+@given(world=backstopped())
+def test_what_is_lost_is_borne_and_causes_add_up(folder, world):
+    result = play(world, folder)
+    summary, rows = result.summary, result.liquidations
+    assert summary["conservation_error"] < 1e-9
+    for part in (summary, *summary["venues"].values()):
+        borne = sum(part[name] for name in LOSSES)
+        assert borne == pytest.approx(part["shortfall"], rel=1e-9, abs=1e-9)
+    assert rows["shortfall"].sum() == pytest.approx(summary["shortfall"], abs=1e-9)
+    assert (rows[["close_out_price", "notional", "shortfall"]].to_numpy() >= 0.0).all()
+    for market, figures in summary["markets"].items():
+        place, symbol = market.split("/")
+        table = result.price_causes
+        moved = table.loc[(table["venue"] == place) & (table["symbol"] == symbol), "price_move"]
+        growth = np.log(figures["final_price"] / figures["initial_price"])
+        assert moved.sum() == pytest.approx(growth, abs=1e-12)
+
+
+@pytest.fixture
+def takeovers(monkeypatch):
+    """Return a list to which every takeover is added: state before and after, and its backstop."""
+    seen, take = [], Backstop.take
+
+    def watched(self, rows):
+        world, before = self.world, self.equity()
+        brought = float(world.out.equity[rows].sum())
+        take(self, rows)
+        slots, _ = world.ledger.slots(rows)
+        price = world.asset_price[world.columns]
+        left = np.abs(world.ledger.balance[rows]) * price
+        assert not world.ledger.quantity[slots].any()
+        seen.append((self, before, brought, self.equity(), self.inventory(), left.max()))
+
+    monkeypatch.setattr(Backstop, "take", watched)
+    return seen
+
+
+@settings(
+    max_examples=80,
+    phases=[Phase.generate],
+    suppress_health_check=[*HealthCheck],
+)
+@given(world=backstopped())
+def test_no_takeover_goes_beyond_the_limits(folder, takeovers, world):
+    for asset in world["assets"].values():
+        asset.pop("haircut", None)
+    takeovers.clear()
+    play(world, folder)
+    for desk, before, brought, equity, inventory, left in takeovers:
+        most = desk.limits.most_leverage * equity, desk.limits.most_notional
+        assert before > 0.0
+        assert equity > 0.0
+        assert inventory <= min(most) * (1 + 1e-9)
+        assert not desk.failed or before > 0.0
+        # All that the accounts had is the backstop's, and nothing is left of them. A price at
+        # which nothing is left may be out of reach for who owes more than all positions are worth.
+        if desk.layer.price == "mark" or brought > 0.0:
+            assert equity == pytest.approx(before + brought, rel=1e-9, abs=1e-6)
+            assert left <= 1e-6
