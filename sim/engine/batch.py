@@ -12,55 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.core.arrays import FloatArray, IntArray, sums
 from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
-from sim.engine.losses import settle
+from sim.engine.divert import divert, equity_after
+from sim.engine.funds import fee_receivers, note_funds
+from sim.engine.losses import note_fills, settle
 from sim.engine.orders import ForcedOrders, distinct, forced_orders, order_flow
 from sim.ledger.invariants import check
-from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
 
 if TYPE_CHECKING:
     from sim.engine.world import World
-
-ROUNDING = 1e-12
-"""Share of gross notional below which a loss is rounding."""
-
-
-def equity_after(world: World, orders: ForcedOrders, fills: BatchFills) -> FloatArray:
-    """Return each account's equity (N,) if its orders fill at `fills`, at the present marks."""
-    board = world.board
-    slip = (fills.average - board.mark) * board.multiplier * world.quote_price
-    gain = slip[orders.market] * orders.change
-    return orders.equity - sums(orders.owner, gain, len(orders.rows))
-
-
-def divert_to_adl(world: World, orders: ForcedOrders, flow: Flow) -> BoolArray | None:
-    """Return which accounts (N,) their clearer's fund could not stand behind, None if nobody.
-
-    The batch is priced without trading; the shortfalls it would leave are presented to each
-    fund, largest first, and the accounts that the fund cannot cover in full are diverted. So
-    are bankrupt accounts with a position for which there is no book.
-    """
-    clearer = orders.clearer
-    with_adl = [v for v in distinct(clearer) if world.layer(v, "adl") is not None]
-    if not with_adl:
-        return None
-    fills = world.board.execute(flow, move=False)
-    loss = -equity_after(world, orders, fills)
-    lost = loss > ROUNDING * world.out.notional[orders.rows]
-    if not lost.any():
-        return None
-    unsellable = sums(orders.owner, orders.change == 0.0, len(orders.rows)) > 0.0
-    diverted = unsellable & lost & np.isin(clearer, with_adl)
-    for v in with_adl:
-        mine = np.flatnonzero((clearer == v) & lost & ~diverted)
-        mine = mine[largest_first(loss[mine])]
-        fund = 0.0 if world.layer(v, "insurance_fund") is None else world.fund_value(v)
-        paid = cover_in_order(loss[mine], fund)
-        diverted[mine] = paid < loss[mine] * (1.0 - ROUNDING)
-    return diverted if diverted.any() else None
 
 
 def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> FloatArray:
@@ -75,7 +38,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
     orders = forced_orders(world, rows)
     flow = order_flow(world, orders)
     touched = rows
-    diverted = divert_to_adl(world, orders, flow)
+    diverted = divert(world, orders, flow)
     if diverted is not None:
         touched = np.concatenate([rows, deleverage(world, orders, diverted)])
         # What the winners could not take goes to the market after all.
@@ -122,7 +85,7 @@ def _settle(world: World, orders: ForcedOrders, fills: BatchFills, after: FloatA
         change = change[active]
     count = len(orders.rows)
     price, mark = fills.average[market], board.mark[market]
-    ledger.trade(slots, change, price, "liquidation")
+    note_fills(world, slots, change, ledger.trade(slots, change, price, "liquidation"))
     size = np.abs(change) * board.multiplier[market]
     worth = world.quote_price[market]
     fee = _charge_fees(world, orders, owner, market, size * price * worth, after)
@@ -185,17 +148,11 @@ def _charge_fees(
     paid = due * cut[owner]
     fee: FloatArray = paid / world.quote_price[market]
     clearer, rows = orders.clearer[owner], orders.rows[owner]
-    plan = world.plan
-    receivers = np.array(
-        [
-            v + (plan.first_fund if rule.fee_to == "insurance_fund" else plan.first_house)
-            for v, rule in enumerate(world.rules)
-        ]
-    )
-    receiver, columns = receivers[clearer], ledger.quote_column[market]
+    receiver, columns = fee_receivers(world, clearer, market), ledger.quote_column[market]
     for column in distinct(columns):
         mine = columns == column
         moved = rows[mine], receiver[mine], column, fee[mine]
         ledger.transfer(*moved, "liquidation fee")
+    note_funds(world)
     world.flows.fees += sums(clearer, paid, len(world.venue_names))
     return fee

@@ -62,7 +62,7 @@ class LiquidationEngine:
         self._stuck = np.zeros(world.accounts, dtype=bool)
         self._stuck_rows: list[IntArray] = []
         self._deleverages = np.array(
-            [world.layer(v, "adl") is not None for v in range(len(world.rules))]
+            [world.waterfall.deleverages(v) for v in range(len(world.rules))]
         )
         due = world.scenario.engine.margin_check == "due"
         self.watch = DueWatch(world, calls.level) if due else FullWatch(world)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.engine.mechanism import Mechanism
+from sim.engine.waterfall_series import waterfall_mechanisms
 
 if TYPE_CHECKING:
     from sim.engine.world import World
 
-BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = ()
+BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (waterfall_mechanisms,)
 """Each returns its mechanisms of a world; none where no venue has them."""
 
 

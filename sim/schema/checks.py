@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sim.schema.base import Finding
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
+from sim.schema.checks_waterfall import fund_findings
 from sim.schema.coupling import NoCoupling
 from sim.schema.impact import ExponentialImpact, PowerImpact, SquareRootImpact
 from sim.schema.mark import IndexMark, MedianMark
@@ -53,6 +54,7 @@ def venue_findings(scenario: Scenario) -> Iterator[Finding]:
                 )
         yield from _mark_findings(scenario, name)
         yield from _tier_findings(scenario, name)
+        yield from fund_findings(scenario, name)
 
 
 def _mark_findings(scenario: Scenario, name: str) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from sim.schema.margin import Margin
 from sim.schema.mark import LastMark, Mark
 from sim.schema.presets import merge_preset
 from sim.schema.units import Fraction, Name
-from sim.schema.waterfall import Layer
+from sim.schema.waterfall import Layer, order_findings
 
 
 class Venue(Model):
@@ -51,22 +51,3 @@ class Venue(Model):
         findings += order_findings(self.waterfall)
         refuse("venue", findings)
         return self
-
-
-ORDER = ("insurance_fund", "adl", "socialise")
-"""Order in which layers of a waterfall may stand."""
-
-
-def order_findings(waterfall: list[Layer]) -> list[Finding]:
-    """Return layers that are repeated or out of order."""
-    findings = []
-    for number, layer in enumerate(waterfall[1:], start=1):
-        kind, before = layer.kind, waterfall[number - 1].kind
-        path = ("waterfall", number, "kind")
-        if kind in [other.kind for other in waterfall[:number]]:
-            findings.append(Finding(path, f"a second '{kind}'", "each kind of layer once"))
-        elif ORDER.index(kind) < ORDER.index(before):
-            findings.append(
-                Finding(path, f"'{kind}' after '{before}'", "the order " + ", ".join(ORDER))
-            )
-    return findings
