@@ -133,7 +133,8 @@ def _refuse_unknown_rules(world: World) -> None:
             rule.kind == "full" and rule.latency == 0.0 for rule in world.rules
         ),
         "an insurance fund and no other layer": all(
-            [layer.kind for layer in venue.waterfall] == ["insurance_fund"] for venue in venues
+            [layer.kind for layer in venue.waterfall] == ["insurance_fund", "clearer"]
+            for venue in venues
         ),
         "cross impact on all venues": all(
             coupling.kind == "cross_impact" and not coupling.venues

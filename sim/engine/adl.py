@@ -1,14 +1,24 @@
-"""Auto-deleveraging at work: the bankrupt are closed against winners of the same clearer."""
+"""Auto-deleveraging at work: the bankrupt are closed against others of the same clearer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, blocks, sums
-from sim.engine.losses import record_losses, settle_closed
-from sim.models.waterfall.adl import match_queues, profit_leverage_score
+from sim.engine.divert import closing_layer
+from sim.engine.losses import note_fills, record_losses, settle_closed
+from sim.models.waterfall import (
+    SCORES,
+    SHARING,
+    Opposite,
+    match_queues,
+    random_start,
+    take_in_order,
+    take_shares,
+)
+from sim.schema.waterfall import Adl
 
 if TYPE_CHECKING:
     from sim.engine.orders import ForcedOrders
@@ -17,20 +27,37 @@ if TYPE_CHECKING:
 FARTHEST = 1.0
 """Largest distance of a bankruptcy price from the mark, as a share of the mark."""
 
+TEAR_UP = Adl(order="pro_rata", price="mark")
+"""How a tear-up closes positions: against all winners alike, at the mark."""
+
+
+class Taken(NamedTuple):
+    """What is closed of some positions (N,), and at which average price.
+
+    Attributes
+    ----------
+    quantity : (N,) float64 [contracts], >= 0
+    price : (N,) float64 [quote/base]
+        Arbitrary where nothing is closed.
+    """
+
+    quantity: FloatArray
+    price: FloatArray
+
 
 def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntArray:
-    """Close diverted accounts against winners at their bankruptcy prices.
+    """Close diverted accounts against others, at the price that their clearer's rule says.
 
     Every position of a diverted account has the same relative distance to its bankruptcy
     price, ``equity / gross notional``: filled there, the account is left with nothing and
-    owes nothing. The distance is at most `FARTHEST`; what an account then still owes walks
-    down the waterfall. No book is needed, only a venue that is up. Both sides are booked and
-    recorded.
+    owes nothing. The distance is at most `FARTHEST`. What an account then still owes, as all
+    of its debt at a mark, walks down the waterfall. No book is needed, only a venue that is
+    up. Both sides are booked and recorded.
 
     Returns
     -------
     (W,) int64
-        Rows of the winners that were reduced.
+        Rows of the others that were reduced.
     """
     board, ledger = world.board, world.ledger
     mine = diverted[orders.owner] & board.up[board.venue[orders.market]]
@@ -39,24 +66,41 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     distance = (orders.equity / world.out.notional[orders.rows])[owner]
     distance = np.clip(distance, -FARTHEST, FARTHEST)
     sign = np.sign(ledger.quantity[slots])
-    price = board.mark[market] * (1.0 - sign * distance)
+    bankrupt = board.mark[market] * (1.0 - sign * distance)
     # Largest debtor first; the order of rows decides between equals.
     queue = np.argsort(orders.equity[owner], kind="stable")
-    winners: list[IntArray] = []
+    hit: list[IntArray] = []
     code = (clearer * len(board.ids) + market)[queue]
     for key in np.unique(code).tolist():
         v, m = divmod(key, len(board.ids))
+        price = _fill_prices(world, v, market, bankrupt)
         for side in (1.0, -1.0):
             chosen = queue[(code == key) & (sign[queue] == side)]
             if len(chosen):
-                winners.append(_close_side(world, v, m, side, slots[chosen], price[chosen]))
+                hit.append(_close_side(world, v, m, side, slots[chosen], price[chosen]))
     generation = world.label[rows].max(initial=0)
-    hit = np.unique(np.concatenate(winners) if winners else np.empty(0, dtype=np.int64))
-    if len(hit):
+    others = np.unique(np.concatenate(hit) if hit else np.empty(0, dtype=np.int64))
+    if len(others):
         world.liquidated[rows] = True
         record_losses(world, settle_closed(world, np.unique(rows)), "adl", int(generation))
-        record_losses(world, settle_closed(world, hit, by_force=False), "adl", int(generation))
-    return hit
+        lost = settle_closed(world, others, by_force=False)
+        record_losses(world, lost, "adl", int(generation))
+    return others
+
+
+def _rule(world: World, venue: int) -> Adl:
+    layer = closing_layer(world, venue)
+    return layer if isinstance(layer, Adl) else TEAR_UP
+
+
+def _fill_prices(world: World, venue: int, market: IntArray, bankrupt: FloatArray) -> FloatArray:
+    """Return the price (S,) at which a clearer closes each position."""
+    kind, marks = _rule(world, venue).price, world.board.mark
+    if kind == "bankruptcy":
+        return bankrupt
+    if kind == "previous_mark" and world.waterfall.previous_mark is not None:
+        marks = world.waterfall.previous_mark
+    return np.asarray(marks[market])
 
 
 def market_slots(world: World, venue: int, market: int) -> Int32Array | IntArray:
@@ -83,52 +127,124 @@ def market_slots(world: World, venue: int, market: int) -> Int32Array | IntArray
     return known
 
 
-def ranked_winners(world: World, venue: int, market: int, side: float) -> IntArray:
-    """Return position slots of a clearer's winners opposite to `side`, best score first."""
-    ledger, board = world.ledger, world.board
+def ranked_opposite(world: World, venue: int, market: int, side: float) -> IntArray:
+    """Return position slots of a clearer opposite to `side` that may be reduced, best first."""
+    ledger = world.ledger
     listed = market_slots(world, venue, market)
     slots = listed[ledger.quantity[listed] * side < 0.0].astype(np.int64)
     slots = slots[world.label[ledger.position_row[slots]] < 0]
     rows = ledger.position_row[slots].astype(np.int64)
     world.revalue(np.unique(rows))
+    order = _rule(world, venue).order
+    if order == "random":
+        start = float(world.waterfall.generators[venue].random())
+        score = random_start(world.out.equity[rows], start)
+    else:
+        score = SCORES[order](_opposite(world, market, slots, rows, order == "binance"))
+    ranking = np.argsort(-score, kind="stable")
+    ranked: IntArray = slots[ranking][np.isfinite(score[ranking])]
+    return ranked
+
+
+def _opposite(world: World, market: int, slots: IntArray, rows: IntArray, wallet: bool) -> Opposite:
+    """Return what scores are made of; wallet balances only where they are asked for."""
+    ledger, board, out = world.ledger, world.board, world.out
     size = ledger.quantity[slots] * board.multiplier[market]
     worth = float(world.quote_price[market])
-    score = profit_leverage_score(
-        size * (board.mark[market] - ledger.entry_price[slots]) * worth,
-        np.abs(size) * ledger.entry_price[slots] * worth,
-        world.out.notional[rows],
-        world.out.equity[rows],
+    entry, mark = ledger.entry_price[slots], board.mark[market]
+    return Opposite(
+        side=np.sign(size),
+        entry_price=entry,
+        mark=np.full(len(slots), mark),
+        profit=size * (mark - entry) * worth,
+        entry_notional=np.abs(size) * entry * worth,
+        notional=np.abs(size) * mark * worth,
+        gross_notional=out.notional[rows],
+        equity=out.equity[rows],
+        wallet=out.equity[rows] - (_open_profit(world, rows) if wallet else 0.0),
+        maintenance=out.maintenance[rows],
     )
-    order = np.argsort(-score, kind="stable")
-    ranked: IntArray = slots[order][np.isfinite(score[order])]
-    return ranked
+
+
+def _open_profit(world: World, rows: IntArray) -> FloatArray:
+    """Return the unrealised profit of all positions of each account (N,) [numeraire]."""
+    ledger, board = world.ledger, world.board
+    slots, owner = ledger.slots(rows)
+    m = ledger.market[slots].astype(np.int64)
+    gain = ledger.quantity[slots] * (board.mark[m] - ledger.entry_price[slots])
+    return sums(owner, gain * board.multiplier[m] * world.quote_price[m], len(rows))
 
 
 def _close_side(
     world: World, venue: int, market: int, side: float, slots: IntArray, price: FloatArray
 ) -> IntArray:
-    ledger = world.ledger
-    winners = ranked_winners(world, venue, market, side)
-    loser_size, winner_size = np.abs(ledger.quantity[slots]), np.abs(ledger.quantity[winners])
-    match = match_queues(loser_size, winner_size)
-    if not len(match.quantity):
+    """Close positions of one side, in queue order, against others; return the others' rows."""
+    ledger, layer = world.ledger, closing_layer(world, venue)
+    others = ranked_opposite(world, venue, market, side)
+    held, offered = np.abs(ledger.quantity[slots]), np.abs(ledger.quantity[others])
+    if not len(held) or not len(others):
         return np.empty(0, dtype=np.int64)
-    paid = price[match.loser]
+    if _rule(world, venue).order in SHARING:
+        closed, taken = _share_out(world, venue, market, others, held, offered, price)
+    else:
+        closed, taken = _queue_up(held, offered, price)
     label = world.label[ledger.position_row[slots]]
     generation = max(int(label.max(initial=0)), 0)
-    for queue, index, sizes, sign in (
-        (slots, match.loser, loser_size, -side),
-        (winners, match.winner, winner_size, side),
-    ):
-        total = sums(index, match.quantity, len(queue))
-        value = sums(index, match.quantity * paid, len(queue))
-        hit = total > 0.0
-        # Rounding of the queue sums must not leave dust in a position that is closed whole.
-        whole = np.abs(total - sizes) <= 1e-12 * sizes.sum()
-        change = np.where(whole, sizes, total)[hit] * sign
-        average = (value[hit] / total[hit]).copy()
-        _book(world, venue, market, queue[hit], change, average, generation)
-    return ledger.position_row[winners[np.unique(match.winner)]].astype(np.int64)
+    _book(world, venue, market, slots, closed, -side, generation)
+    _book(world, venue, market, others, taken, side, generation)
+    hit = taken.quantity > 0.0
+    rows = ledger.position_row[others[hit]].astype(np.int64)
+    size = taken.quantity[hit] * float(world.board.multiplier[market] * world.quote_price[market])
+    mark = float(world.board.mark[market])
+    # Who buys above the mark, or sells below it, gives that up.
+    world.flows.adl_cost[venue] += float((size * side * (taken.price[hit] - mark)).sum())
+    if not isinstance(layer, Adl):
+        torn = world.waterfall.torn[venue]
+        for row, value in zip(rows.tolist(), (size * mark).tolist(), strict=True):
+            torn[row] = torn.get(row, 0.0) + value
+    return rows
+
+
+def _queue_up(held: FloatArray, offered: FloatArray, price: FloatArray) -> tuple[Taken, Taken]:
+    """Pair two queues; each piece trades at the price of the one that is closed."""
+    match = match_queues(held, offered)
+    paid = price[match.loser]
+    found = []
+    for index, sizes in ((match.loser, held), (match.winner, offered)):
+        total = sums(index, match.quantity, len(sizes))
+        value = sums(index, match.quantity * paid, len(sizes))
+        average = np.divide(value, total, out=np.zeros(len(sizes)), where=total > 0.0)
+        found.append(Taken(_whole(total, sizes), average))
+    return found[0], found[1]
+
+
+def _share_out(
+    world: World,
+    venue: int,
+    market: int,
+    others: IntArray,
+    held: FloatArray,
+    offered: FloatArray,
+    price: FloatArray,
+) -> tuple[Taken, Taken]:
+    """Let all others share; they trade at the average price of those that are closed."""
+    rule, ledger = _rule(world, venue), world.ledger
+    size = ledger.quantity[others]
+    profit = np.maximum(size * (world.board.mark[market] - ledger.entry_price[others]), 0.0)
+    given = take_shares(rule.order, float(held.sum()), offered, profit, rule.cap)
+    closed = take_in_order(float(given.sum()), held)
+    total = float(closed.sum())
+    average = float((closed * price).sum() / total) if total > 0.0 else 0.0
+    return (
+        Taken(_whole(closed, held), price),
+        Taken(_whole(given, offered), np.full(len(others), average)),
+    )
+
+
+def _whole(total: FloatArray, sizes: FloatArray) -> FloatArray:
+    """Leave no dust, which the rounding of sums would make, in a position closed whole."""
+    whole = np.abs(total - sizes) <= 1e-12 * sizes.sum()
+    return np.where(whole, sizes, total) * (total > 0.0)
 
 
 def _book(
@@ -136,18 +252,20 @@ def _book(
     venue: int,
     market: int,
     slots: IntArray,
-    change: FloatArray,
-    price: FloatArray,
+    taken: Taken,
+    sign: float,
     generation: int,
 ) -> None:
-    """Fill one side of an ADL match and record it."""
+    """Fill one side of an ADL match, buying (`sign` 1) or selling, and record it."""
     ledger, board = world.ledger, world.board
+    hit = taken.quantity > 0.0
+    slots, change, price = slots[hit], taken.quantity[hit] * sign, taken.price[hit]
     rows = ledger.position_row[slots].astype(np.int64)
     entry_equity = world.out.equity[rows] / np.where(
         world.out.notional[rows] > 0.0, world.out.notional[rows], 1.0
     )
     bankrupt = board.mark[market] * (1.0 + np.sign(change) * entry_equity)
-    ledger.fill(slots, change, price, "adl")
+    note_fills(world, slots, change, ledger.fill(slots, change, price, "adl"))
     nominal = np.abs(change) * board.multiplier[market] * board.mark[market]
     world.flows.adl[venue] += float(nominal.sum()) * float(world.quote_price[market]) / 2.0
     size = len(slots)

@@ -16,59 +16,17 @@ from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, sums
 from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
-from sim.engine.fees import (
-    block_fees,
-    pay_below_bankruptcy,
-    receivers,
-    surplus,
-    take_remainders,
-)
+from sim.engine.divert import divert, equity_after
+from sim.engine.fees import block_fees, pay_below_bankruptcy, surplus, take_remainders
+from sim.engine.funds import fee_receivers, note_funds
 from sim.engine.limits import cut_to_limits
-from sim.engine.losses import settle
+from sim.engine.losses import note_fills, settle
 from sim.engine.orders import ForcedOrders, distinct, forced_orders, order_flow
 from sim.ledger.invariants import check
-from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
 
 if TYPE_CHECKING:
     from sim.engine.keepers import Deal
     from sim.engine.world import World
-
-ROUNDING = 1e-12
-"""Share of gross notional below which a loss is rounding."""
-
-
-def equity_after(world: World, orders: ForcedOrders, fills: BatchFills) -> FloatArray:
-    """Return each account's equity (N,) if its orders fill at `fills`, at the present marks."""
-    board = world.board
-    slip = (fills.average - board.mark) * board.multiplier * world.quote_price
-    gain = slip[orders.market] * orders.change
-    return orders.equity - sums(orders.owner, gain, len(orders.rows))
-
-
-def divert_to_adl(world: World, orders: ForcedOrders, flow: Flow) -> BoolArray | None:
-    """Return which accounts (N,) their clearer's fund could not stand behind, None if nobody.
-
-    The batch is priced without trading; the shortfalls it would leave are presented to each
-    fund, largest first, and the accounts that the fund cannot cover in full are diverted. So
-    are bankrupt accounts with a position for which there is no book.
-    """
-    clearer = orders.clearer
-    with_adl = [v for v in distinct(clearer) if world.layer(v, "adl") is not None]
-    if not with_adl:
-        return None
-    fills = world.board.execute(flow, move=False)
-    loss = -equity_after(world, orders, fills)
-    lost = loss > ROUNDING * world.out.notional[orders.rows]
-    if not lost.any():
-        return None
-    diverted = orders.unsellable(world) & lost & np.isin(clearer, with_adl)
-    for v in with_adl:
-        mine = np.flatnonzero((clearer == v) & lost & ~diverted)
-        mine = mine[largest_first(loss[mine])]
-        fund = 0.0 if world.layer(v, "insurance_fund") is None else world.fund_value(v)
-        paid = cover_in_order(loss[mine], fund)
-        diverted[mine] = paid < loss[mine] * (1.0 - ROUNDING)
-    return diverted if diverted.any() else None
 
 
 class Sent(NamedTuple):
@@ -96,7 +54,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
     cut_to_limits(world, orders)
     flow = order_flow(world, orders)
     touched = rows
-    diverted = divert_to_adl(world, orders, flow)
+    diverted = divert(world, orders, flow)
     if diverted is not None:
         touched = np.concatenate([rows, deleverage(world, orders, diverted)])
         # What the winners could not take goes to the market after all.
@@ -144,7 +102,7 @@ def _settle(
         change = change[active]
     count = len(orders.rows)
     price, mark = fills.average[market], board.mark[market]
-    ledger.trade(slots, change, price, "liquidation")
+    note_fills(world, slots, change, ledger.trade(slots, change, price, "liquidation"))
     size = np.abs(change) * board.multiplier[market]
     worth = world.quote_price[market]
     gained = surplus(world, orders, fills)
@@ -161,7 +119,7 @@ def _settle(
     weight = nominal * worth
     shortfall = np.zeros(len(slots))
     if gained is not None:
-        shortfall += pay_below_bankruptcy(world, orders, owner, gained)
+        shortfall += pay_below_bankruptcy(world, orders, owner, market, gained)
     closed = sold & ~open_left
     borne = settle(world, orders.rows[closed])
     clearer = orders.clearer[owner]
@@ -171,7 +129,9 @@ def _settle(
         loss[np.searchsorted(orders.rows, borne.rows)] = borne.loss
         shortfall += _by_weight(loss, owner, weight)
     taken = np.zeros(count)
-    taken[closed] = take_remainders(world, orders.rows[closed])
+    taken[closed] = take_remainders(
+        world, orders.rows[closed], _main_market(owner, weight, market, count)[closed]
+    )
     if taken.any():
         fee = fee + _by_weight(taken, owner, weight) / worth
     _record(
@@ -200,6 +160,14 @@ def _record(world: World, by: IntArray, **columns: FloatArray | IntArray | Int32
     for kind, chosen in (("market", ~auctions), ("auction", auctions)):
         part = {name: values[chosen] for name, values in columns.items()}
         world.events.add(world.tick, kind, **part)
+
+
+def _main_market(owner: IntArray, weight: FloatArray, market: IntArray, count: int) -> IntArray:
+    """Return the market of each account's (N,) largest order by weight (S,)."""
+    found = np.zeros(count, dtype=np.int64)
+    order = np.lexsort((weight, owner))
+    found[owner[order]] = market[order]
+    return found
 
 
 def _by_weight(amount: FloatArray, owner: IntArray, weight: FloatArray) -> FloatArray:
@@ -234,10 +202,11 @@ def _charge_fees(
     paid = due * cut[owner]
     fee: FloatArray = paid / world.quote_price[market]
     clearer, rows = orders.clearer[owner], orders.rows[owner]
-    receiver, columns = receivers(world)[clearer], ledger.quote_column[market]
+    receiver, columns = fee_receivers(world, clearer, market), ledger.quote_column[market]
     for column in distinct(columns):
         mine = columns == column
         moved = rows[mine], receiver[mine], column, fee[mine]
         ledger.transfer(*moved, "liquidation fee")
+    note_funds(world)
     world.flows.fees += sums(clearer, paid, len(world.venue_names))
     return fee

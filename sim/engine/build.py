@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray, add_to, blocks
+from sim.core.arrays import FloatArray, IntArray, blocks
 from sim.core.clock import TickClock
 from sim.core.errors import Problem, ScenarioError
 from sim.core.streams import Streams
@@ -16,11 +16,13 @@ from sim.core.texts import Texts
 from sim.engine.board import MarketBoard
 from sim.engine.coupling import CouplingGroup, coupled_markets
 from sim.engine.draft import AccountsDraft
+from sim.engine.endowment import endow
 from sim.engine.events import EventLog
 from sim.engine.handwritten import draft_trader
 from sim.engine.layout import Layout
 from sim.engine.listing import local_prices
 from sim.engine.population import draft_book, draw_cohort, scale_to_open_interest
+from sim.engine.waterfall import prepare_waterfalls
 from sim.engine.world import NOT_LABELLED, Flows, World
 from sim.kernels.margin import MarginOutputs
 from sim.models.margin import MarginTables
@@ -143,7 +145,8 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         totals=Flows.zero(size),
         streams=streams,
     )
-    _endow(world, layout)
+    endow(world, layout)
+    prepare_waterfalls(world, streams)
     for part in blocks(accounts):
         world.revalue(np.arange(part.start, part.stop))
     return world
@@ -203,60 +206,3 @@ def _settlement(scenario: Scenario, columns: IntArray) -> IntArray:
         for name in scenario.venues
     ]
     return np.array([int(np.flatnonzero(columns == assets.index(q))[0]) for q in quotes])
-
-
-def _endow(world: World, layout: Layout) -> None:
-    """Bring the opening money in from the world: deposits, wallets, funds, clearing rows."""
-    ledger, plan = world.ledger, world.plan
-    owed = np.zeros(plan.markets)
-    for part in blocks(len(ledger.quantity)):
-        market = ledger.market[part]
-        cost = ledger.quantity[part] * ledger.entry_price[part] * ledger.multiplier[market]
-        add_to(owed, market, cost)
-    for column in range(len(world.columns)):
-        amount = layout.opening(column)
-        settled = np.flatnonzero(ledger.quote_column == column)
-        amount[plan.first_clearing + settled] -= owed[settled]
-        for venue, fund in enumerate(_funds(world, column)):
-            amount[plan.first_fund + venue] += fund
-        for venue, capital in enumerate(_keepers_capital(world, column)):
-            amount[plan.first_keeper + venue] += capital
-        for venue, capital in enumerate(_backstop_capital(world, column)):
-            amount[plan.first_backstop + venue] += capital
-        pays, owes = np.flatnonzero(amount > 0.0), np.flatnonzero(amount < 0.0)
-        ledger.transfer(plan.world, pays, column, amount[pays], "opening")
-        ledger.transfer(owes, plan.world, column, -amount[owes], "opening")
-
-
-def _keepers_capital(world: World, column: int) -> list[float]:
-    """Return what the keepers of each clearer start with in a column [asset units]."""
-    price = float(world.asset_price[world.columns[column]])
-    keepers = [getattr(rule, "keepers", None) for rule in world.rules]
-    return [
-        keeper.capital / price
-        if keeper is not None and keeper.capital is not None and settled == column
-        else 0.0
-        for keeper, settled in zip(keepers, world.settlement.tolist(), strict=True)
-    ]
-
-
-def _funds(world: World, column: int) -> list[float]:
-    """Return what the insurance fund of each clearer starts with in a column [asset units]."""
-    price = float(world.asset_price[world.columns[column]])
-    return [
-        sum(layer.size / price for layer in venue.waterfall if layer.kind == "insurance_fund")
-        if int(world.settlement[v]) == column
-        else 0.0
-        for v, venue in enumerate(world.scenario.venues.values())
-    ]
-
-
-def _backstop_capital(world: World, column: int) -> list[float]:
-    """Return what the backstop of each clearer starts with in a column [asset units]."""
-    price = float(world.asset_price[world.columns[column]])
-    return [
-        sum(layer.capital / price for layer in venue.waterfall if layer.kind == "backstop")
-        if int(world.settlement[v]) == column
-        else 0.0
-        for v, venue in enumerate(world.scenario.venues.values())
-    ]

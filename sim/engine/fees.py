@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray, sums
+from sim.engine.funds import fee_receivers, fund_of
 from sim.engine.orders import distinct
 from sim.models.liquidation.per_block import cushion
 from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
     from sim.engine.board import BatchFills
     from sim.engine.orders import ForcedOrders
     from sim.engine.world import World
-
-
-def receivers(world: World) -> IntArray:
-    """Return the ledger row (V,) that receives the fees of each clearer."""
-    plan = world.plan
-    return np.array(
-        [
-            v + (plan.first_fund if rule.fee_to == "insurance_fund" else plan.first_house)
-            for v, rule in enumerate(world.rules)
-        ]
-    )
 
 
 def surplus(world: World, orders: ForcedOrders, fills: BatchFills) -> FloatArray | None:
@@ -63,7 +53,7 @@ def block_fees(
 
 
 def pay_below_bankruptcy(
-    world: World, orders: ForcedOrders, owner: IntArray, gained: FloatArray
+    world: World, orders: ForcedOrders, owner: IntArray, market: IntArray, gained: FloatArray
 ) -> FloatArray:
     """Let funds pay the accounts of orders that filled below their bankruptcy prices.
 
@@ -75,29 +65,40 @@ def pay_below_bankruptcy(
         What was paid for each order.
     """
     paid = np.zeros(len(owner))
+    below = np.flatnonzero(gained < 0.0)
+    if not len(below):
+        return paid
     clearer, rows = orders.clearer[owner], orders.rows[owner]
-    for v in distinct(clearer[gained < 0.0]) if (gained < 0.0).any() else []:
+    fund = fund_of(world, clearer[below], market[below])
+    for row in np.unique(fund).tolist():
+        mine = below[fund == row]
+        v = int(clearer[mine[0]])
         if world.layer(v, "insurance_fund") is None:
             continue
-        mine = np.flatnonzero((clearer == v) & (gained < 0.0))
         mine = mine[largest_first(-gained[mine])]
         # Only the settlement asset is at hand; other assets are turned into it for real debts.
         column = int(world.settlement[v])
-        fund = world.plan.first_fund + v
         price = float(world.asset_price[world.columns[column]])
-        held = max(float(world.ledger.balance[fund, column]), 0.0) * price
+        held = max(float(world.ledger.balance[row, column]), 0.0) * price
         part = cover_in_order(-gained[mine], held)
-        world.ledger.transfer(fund, rows[mine], column, part / price, "bankruptcy price")
+        world.ledger.transfer(row, rows[mine], column, part / price, "bankruptcy price")
         paid[mine] = part
-        world.flows.fund_used[v] += part.sum()
+        world.flows.paid_by("insurance_fund")[v] += part.sum()
         world.flows.shortfall[v] += part.sum()
     return paid
 
 
-def take_remainders(world: World, closed: IntArray) -> FloatArray:
+def take_remainders(world: World, closed: IntArray, market: IntArray) -> FloatArray:
     """Move what is left of closed accounts (N,) to where their clearers' fees go, if they take it.
 
     An account that owes anything keeps what it has.
+
+    Parameters
+    ----------
+    world : World
+    closed : (N,) int64
+    market : (N,) int64
+        Market of the largest order that closed each, whose fund receives what is left.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def take_remainders(world: World, closed: IntArray) -> FloatArray:
     giving = giving[~(ledger.balance[closed[giving]] < 0.0).any(axis=1)]
     if not len(giving):
         return taken
-    receiver = receivers(world)[clearer[giving]]
+    receiver = fee_receivers(world, clearer[giving], market[giving])
     for column, asset in enumerate(world.columns):
         held = ledger.balance[closed[giving], column].copy()
         if held.any():

@@ -12,6 +12,7 @@ from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, sums
 from sim.engine.board import MarketBoard
 from sim.engine.coupling import coupled_markets
 from sim.engine.draft import AccountsDraft, starts
+from sim.engine.endowment import has_ccps, has_contract_funds
 from sim.engine.roster import Roster
 from sim.ledger import Ledger, RowPlan
 from sim.schema import Scenario
@@ -68,6 +69,8 @@ class Layout:
             arbitrage=len(self.arbitrage_markets),
             markets=len(scenario.markets),
             venues=len(scenario.venues),
+            contract_funds=len(scenario.markets) * has_contract_funds(scenario),
+            ccps=len(scenario.venues) * has_ccps(scenario),
         )
         self.wallet_row = self._wallet_rows([who for who, _ in wallets])
         self._wallets = [amounts for _, amounts in wallets]

@@ -70,7 +70,7 @@ class LiquidationEngine:
         self._by_blocks = any(rule.kind == "per_block" for rule in world.rules)
         self._blocks_left = blocks_in_tick(world)
         self._deleverages = np.array(
-            [world.layer(v, "adl") is not None for v in range(len(world.rules))]
+            [world.waterfall.deleverages(v) for v in range(len(world.rules))]
         )
         self._backstops = backstops_of(world)
         due = world.scenario.engine.margin_check == "due"

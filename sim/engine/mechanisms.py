@@ -12,6 +12,7 @@ from sim.engine.margin_figures import margin_figures
 from sim.engine.mechanism import Mechanism
 from sim.engine.pace import waiting_series
 from sim.engine.recalibration import build_recalibration
+from sim.engine.waterfall_series import waterfall_mechanisms
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -21,6 +22,7 @@ BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (
     build_recalibration,
     build_lending,
     build_backstops,
+    waterfall_mechanisms,
     waiting_series,
     margin_figures,
 )

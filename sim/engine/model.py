@@ -15,10 +15,10 @@ from sim.engine.calls import CallDesk
 from sim.engine.coupling import close_level_gaps
 from sim.engine.handwritten import OwnAccount, VenueView
 from sim.engine.liquidations import LiquidationEngine
-from sim.engine.losses import socialise
 from sim.engine.mechanisms import build_mechanisms
 from sim.engine.pricing import Pricing
 from sim.engine.recorder import Recorder
+from sim.engine.spread import spread_losses
 from sim.engine.stretch import Stretches
 from sim.engine.trade import TradeDesk
 from sim.engine.world import World
@@ -164,7 +164,7 @@ class LiquidationModel(mesa.Model):
         self.liquidations.cascade()
 
     def _waterfall(self) -> None:
-        while socialise(self.world):
+        while spread_losses(self.world):
             self.liquidations.look_again()
             self.liquidations.cascade()
 

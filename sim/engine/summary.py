@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Summary = dict[str, Any]
 
+NOT_PAYING = ("adl", "backstop", "clearer")
+"""Layers that avoid a loss rather than pay one, and the clearer, who stands last anyway."""
+
 
 def summarise(
     world: World, recorder: Recorder, tables: dict[str, pd.DataFrame], run_id: str, seed: int
@@ -24,6 +27,8 @@ def summarise(
 
     Notes
     -----
+    ``layers`` of a venue says what each layer paid of the shortfalls; together they are the
+    ``shortfall``. ``adl_cost`` is what the deleveraged gave up against the mark, and no part of it.
     ``open_interest`` [contracts, one side] and ``outside_quantity`` [contracts, signed] are those
     at the start; the outside liquidity takes the other side of what traders do not offset.
     ``exogenous_move`` of a market is the part of its price move, as a share of the initial
@@ -116,6 +121,15 @@ def _venues(world: World, recorder: Recorder) -> dict[str, Any]:
             "insurance_fund_used": float(totals.fund_used[v]),
             "socialised_loss": float(totals.socialised[v]),
             "uncovered_shortfall": float(totals.house_loss[v]),
+            "adl_cost": float(totals.adl_cost[v]),
+            "layers": _layers(world, v),
         }
         for v, name in enumerate(world.venue_names)
     }
+
+
+def _layers(world: World, venue: int) -> dict[str, float]:
+    """Return what each layer of a clearer paid of its shortfalls, and the clearer itself."""
+    kinds = [layer.kind for layer in world.waterfall.layers[venue]]
+    paying = [kind for kind in kinds if kind not in NOT_PAYING]
+    return {kind: float(world.totals.paid_by(kind)[venue]) for kind in [*paying, "clearer"]}

@@ -12,7 +12,7 @@ from sim.core.arrays import BoolArray, IntArray, sums
 from sim.core.errors import RunError
 from sim.engine.board import Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
-from sim.engine.losses import record_losses, settle_closed
+from sim.engine.losses import note_fills, record_losses, settle_closed
 from sim.kernels.margin import MarginOutputs, account_margin
 from sim.models.behaviour import CohortView, Orders
 
@@ -136,7 +136,7 @@ class TradeDesk:
         places, inverse = np.unique(slot, return_inverse=True)
         total = sums(inverse, change, len(places))
         price = fills.average[ledger.market[places]]
-        ledger.trade(places, total, price, "trade")
+        note_fills(world, places, total, ledger.trade(places, total, price, "trade"))
         transmit(world, self.groups, fills, flow)
         close_opened_gaps(world, self.groups, before, None)
         rows = np.unique(ledger.position_row[places].astype(np.int64))

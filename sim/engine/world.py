@@ -11,6 +11,7 @@ import numpy as np
 from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray, sums
 from sim.core.clock import TickClock
 from sim.core.streams import Streams
+from sim.engine.waterfall import Waterfalls, fund_rows, row_value
 from sim.kernels.collateral import LocalPrices, weigh_numpy
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.size import NO_SIZES
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 NOT_LABELLED = -1
 """Generation label of an account that is not liquidatable."""
 
+PAID = {"insurance_fund": "fund_used", "socialise": "socialised", "clearer": "house_loss"}
+"""Flows of what a layer paid, where they do not have the layer's name."""
+
 
 @dataclass
 class TopUpInTransit:
@@ -44,7 +48,11 @@ class TopUpInTransit:
 
 @dataclass
 class Flows:
-    """What happened per clearer (V,) since the last recorded tick [numeraire]."""
+    """What happened per clearer (V,) since the last recorded tick [numeraire].
+
+    `adl_cost` is what the reduced gave up against the mark; from `own_contribution` on, what
+    layers of those names paid.
+    """
 
     liquidated: FloatArray
     backstop: FloatArray
@@ -54,16 +62,28 @@ class Flows:
     socialised: FloatArray
     house_loss: FloatArray
     fees: FloatArray
+    adl_cost: FloatArray
+    own_contribution: FloatArray
+    skin_in_the_game: FloatArray
+    default_fund: FloatArray
+    assessments: FloatArray
+    gains_haircut: FloatArray
+    tear_up: FloatArray
 
     @classmethod
     def zero(cls, venues: int) -> Flows:
         """Return flows of nothing for V clearers."""
-        return cls(*(np.zeros(venues) for _ in range(8)))
+        return cls(*(np.zeros(venues) for _ in cls.__dataclass_fields__))
 
     def add(self, other: Flows) -> None:
         """Add another period's flows to this one."""
         for name in self.__dataclass_fields__:
             getattr(self, name).__iadd__(getattr(other, name))
+
+    def paid_by(self, kind: str) -> FloatArray:
+        """Return what layers of a kind paid of shortfalls (V,)."""
+        paid: FloatArray = getattr(self, PAID.get(kind, kind))
+        return paid
 
     def clear(self) -> None:
         """Set every flow to zero."""
@@ -129,6 +149,8 @@ class World:
         What venues do by the clock beside margining, in the order in which they act.
     keepers : KeeperDesk, optional
         Who liquidates loans; None where no venue lends.
+    waterfall : Waterfalls
+        What the waterfalls remember.
     """
 
     scenario: Scenario
@@ -177,6 +199,7 @@ class World:
     held_up: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     mechanisms: list[Mechanism] = field(default_factory=list)
     keepers: KeeperDesk | None = None
+    waterfall: Waterfalls = field(default_factory=Waterfalls)
 
     def __post_init__(self) -> None:
         self.keep = 1.0 - self.haircut
@@ -287,9 +310,8 @@ class World:
         return self.rosters[k].owner_id(row - int(self.roster_offset[k]))
 
     def fund_value(self, venue: int) -> float:
-        """Return what a clearer's insurance fund holds [numeraire]."""
-        row = self.ledger.balance[self.plan.first_fund + venue]
-        return float(row @ self.asset_price[self.columns])
+        """Return what a clearer's insurance fund holds, or its funds together [numeraire]."""
+        return sum(row_value(self, row) for row in fund_rows(self, venue))
 
     def layer(self, venue: int, kind: str) -> object | None:
         """Return a clearer's waterfall layer of a kind, or None."""

@@ -2,8 +2,9 @@
 
 Rows are laid out in blocks: traders' accounts, traders' outside wallets, the arbitrageurs'
 accounts, then per market its clearing row and its outside-liquidity row, per clearer its
-insurance fund, its own (house) row, its backstop and its keepers, one row for money
-in transit and one for the world.
+insurance fund, its own (house) row, its backstop and its keepers; where such layers exist, per
+market the fund of its contract, and per clearer its default fund and its skin in the game; one row
+for money in transit, one for the desk and one for the world.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ class RowPlan:
     arbitrage: int
     markets: int
     venues: int
+    contract_funds: int = 0
+    ccps: int = 0
 
     @property
     def first_wallet(self) -> int:
@@ -62,9 +65,24 @@ class RowPlan:
         return self.first_backstop + self.venues
 
     @property
+    def first_contract_fund(self) -> int:
+        """Row of the insurance fund of market 0 alone; `contract_funds` is 0 or all markets."""
+        return self.first_keeper + self.venues
+
+    @property
+    def first_default_fund(self) -> int:
+        """Row of the members' default fund of venue 0; `ccps` is 0 or all venues."""
+        return self.first_contract_fund + self.contract_funds
+
+    @property
+    def first_skin(self) -> int:
+        """Row of the capital with which venue 0 pays before its members."""
+        return self.first_default_fund + self.ccps
+
+    @property
     def transit(self) -> int:
         """Row of money on its way between two accounts."""
-        return self.first_keeper + self.venues
+        return self.first_skin + self.ccps
 
     @property
     def desk(self) -> int:

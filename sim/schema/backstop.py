@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import StrictBool, model_validator
@@ -58,21 +58,6 @@ class Backstop(Model):
             found = "0, which no account of positive equity is below"
             refuse("backstop", [Finding(("trigger_ratio",), found, allowed)])
         return self
-
-
-def backstop_order_findings(kinds: Sequence[str]) -> list[Finding]:
-    """Return backstops of a waterfall, given by its kinds, that repeat or stand too late."""
-    findings = []
-    for number, kind in enumerate(kinds):
-        path = ("waterfall", number, "kind")
-        if kind != "backstop":
-            continue
-        if kind in kinds[:number]:
-            findings.append(Finding(path, "a second 'backstop'", "each kind of layer once"))
-        elif any(before != "insurance_fund" for before in kinds[:number]):
-            found = f"'backstop' after '{kinds[number - 1]}'"
-            findings.append(Finding(path, found, "a backstop first, or after insurance_fund"))
-    return findings
 
 
 def unwind_findings(scenario: Scenario) -> Iterator[Finding]:

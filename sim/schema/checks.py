@@ -14,6 +14,7 @@ from sim.schema.checks_marks import mark_findings
 from sim.schema.checks_risk_model import risk_model_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
+from sim.schema.checks_waterfall import fund_findings
 from sim.schema.coupling import NoCoupling
 from sim.schema.impact import ExponentialImpact, PowerImpact, SquareRootImpact
 from sim.schema.names import unknown
@@ -58,6 +59,7 @@ def venue_findings(scenario: Scenario) -> Iterator[Finding]:
                 )
         yield from mark_findings(scenario, name)
         yield from _tier_findings(scenario, name)
+        yield from fund_findings(scenario, name)
 
 
 def _tier_findings(scenario: Scenario, name: str) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from sim.schema.backstop import backstop_order_findings
 from sim.schema.base import Finding, Model, attribute, refuse
 from sim.schema.funding import Funding
 from sim.schema.liquidation import FullLiquidation, Liquidation, ToTargetLiquidation
@@ -14,7 +13,7 @@ from sim.schema.margin import Margin
 from sim.schema.mark import IndexRule, LastMark, Mark
 from sim.schema.presets import merge_preset
 from sim.schema.units import Fraction, Name
-from sim.schema.waterfall import Layer
+from sim.schema.waterfall import Layer, order_findings
 
 
 class Venue(Model):
@@ -66,7 +65,6 @@ class Venue(Model):
                 )
         findings += _target_findings(self)
         findings += order_findings(self.waterfall)
-        findings += backstop_order_findings([layer.kind for layer in self.waterfall])
         refuse("venue", findings)
         return self
 
@@ -85,23 +83,3 @@ def _target_findings(venue: Venue) -> list[Finding]:
         return []
     allowed = f"at least the margin's liquidation_ratio, {margin.liquidation_ratio:g}"
     return [Finding(("liquidation", "target_ratio"), f"{rule.target_ratio:g}", allowed)]
-
-
-ORDER = ("insurance_fund", "adl", "socialise")
-"""Order in which layers of a waterfall may stand; a backstop stands before or in them."""
-
-
-def order_findings(waterfall: list[Layer]) -> list[Finding]:
-    """Return layers, other than backstops, that are repeated or out of order."""
-    findings = []
-    paying = [(k, layer.kind) for k, layer in enumerate(waterfall) if layer.kind != "backstop"]
-    for place, (number, kind) in enumerate(paying[1:], start=1):
-        before = paying[place - 1][1]
-        path = ("waterfall", number, "kind")
-        if kind in [other for _, other in paying[:place]]:
-            findings.append(Finding(path, f"a second '{kind}'", "each kind of layer once"))
-        elif ORDER.index(kind) < ORDER.index(before):
-            findings.append(
-                Finding(path, f"'{kind}' after '{before}'", "the order " + ", ".join(ORDER))
-            )
-    return findings

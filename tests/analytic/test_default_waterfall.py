@@ -75,7 +75,7 @@ BANKRUPT: Account = (50.0, 10.0, 100.0)
     ("fund", "used", "uncovered"), [(50.0, 50.0, 0.0), (80.0, 50.0, 0.0), (30.0, 30.0, 20.0)]
 )
 def test_insurance_fund(tmp_path: Path, fund: float, used: float, uncovered: float) -> None:
-    waterfall = f"[{{kind: insurance_fund, size: {fund}}}]"
+    waterfall = f"[{{kind: insurance_fund, size: {fund}}}, {{kind: clearer}}]"
     result = run(tmp_path, {"loser": BANKRUPT}, waterfall)
     facts = result.summary
     assert facts["shortfall"] == pytest.approx(50.0, rel=1e-12)
@@ -92,7 +92,7 @@ def test_insurance_fund(tmp_path: Path, fund: float, used: float, uncovered: flo
 def test_fund_of_less_than_all_losses_is_used_up(tmp_path: Path) -> None:
     """Losses of 50 and 20 on a fund of 60."""
     accounts: dict[str, Account] = {"small": (30.0, 5.0, 100.0), "large": BANKRUPT}
-    result = run(tmp_path, accounts, "[{kind: insurance_fund, size: 60}]")
+    result = run(tmp_path, accounts, "[{kind: insurance_fund, size: 60}, {kind: clearer}]")
     assert result.summary["insurance_fund_used"] == pytest.approx(60.0, rel=1e-12)
     assert result.summary["uncovered_shortfall"] == pytest.approx(10.0, rel=1e-12)
     assert result.summary["shortfall"] == pytest.approx(70.0, rel=1e-12)
@@ -101,8 +101,8 @@ def test_fund_of_less_than_all_losses_is_used_up(tmp_path: Path) -> None:
 def test_slippage_of_the_close_out_is_part_of_the_loss(tmp_path: Path) -> None:
     """Linear impact of 0.2 per contract: 10 contracts fill at 89, so that 60 are missing."""
     impact = "{kind: linear, coefficient: 0.2}"
-    result = run(tmp_path, {"loser": BANKRUPT}, "[{kind: insurance_fund, size: 100}]",
-                 impact=impact)  # fmt: skip
+    waterfall = "[{kind: insurance_fund, size: 100}, {kind: clearer}]"
+    result = run(tmp_path, {"loser": BANKRUPT}, waterfall, impact=impact)
     assert result.liquidations["close_out_price"].iloc[0] == pytest.approx(89.0, rel=1e-12)
     assert result.summary["markets"]["one/X"]["final_price"] == pytest.approx(88.0, rel=1e-12)
     assert result.summary["shortfall"] == pytest.approx(60.0, rel=1e-12)

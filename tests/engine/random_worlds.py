@@ -64,6 +64,12 @@ def simple_mark(dice: Dice, method: str) -> dict[str, Any]:
     )
 
 
+def ended(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a waterfall whose last layer can bear the rest."""
+    last = {"adl", "socialise", "tear_up", "clearer"}
+    return layers if not layers or layers[-1]["kind"] in last else [*layers, {"kind": "clearer"}]
+
+
 def venue(dice: Dice) -> dict[str, Any]:
     margin: dict[str, Any] = {"kind": dice.pick("cross", "isolated"), "tiers": tiers(dice)}
     if dice.seldom():
@@ -84,7 +90,7 @@ def venue(dice: Dice) -> dict[str, Any]:
         "margin": margin,
         "mark": mark,
         "liquidation": liquidation(dice),
-        "waterfall": [layer for layer in layers if dice.often()],
+        "waterfall": ended([layer for layer in layers if dice.often()]),
     }
 
 

@@ -130,7 +130,7 @@ def test_the_fee_is_capped_by_what_is_left(fall, fee, receiver, tmp_path):
     venues = {
         "one": venue(
             liquidation={"kind": "full", "fee_bps": 500, "fee_to": receiver},
-            waterfall=[{"kind": "insurance_fund", "size": 100}],
+            waterfall=[{"kind": "insurance_fund", "size": 100}, {"kind": "clearer"}],
         )
     }
     result = play(tmp_path, longs((1, 20)), venues=venues, shocks=[jump(fall)])

@@ -9,7 +9,7 @@ from sim.engine.build import build_world
 from sim.engine.recorder import CAUSES, COHORTS, PRICES, VENUES, Recorder
 from tests.engine.small_worlds import build, jump, linear, longs, perp, play, venue
 
-FUND = [{"kind": "insurance_fund", "size": 50}]
+FUND = [{"kind": "insurance_fund", "size": 50}, {"kind": "clearer"}]
 
 
 def world(folder, **fields):

@@ -49,7 +49,7 @@ def test_an_account_that_cannot_act_does_not_spend_the_latency_of_others(tmp_pat
         ("b", "tb", "one", {"USDT": 15}, [("one/BTC-PERP", 1, 100)]),
     ]
     rule = {"kind": "full", "latency": 3}
-    for layers, tick in (([FUND], 9), ([FUND, ADL], 8)):
+    for layers, tick in (([FUND, {"kind": "clearer"}], 9), ([FUND, ADL], 8)):
         result = play(
             tmp_path,
             book,

@@ -17,7 +17,7 @@ from tests.engine.small_worlds import (
     write_book,
 )
 
-ADL, SOCIALISE = {"kind": "adl"}, {"kind": "socialise"}
+ADL, SOCIALISE, CLEARER = {"kind": "adl"}, {"kind": "socialise"}, {"kind": "clearer"}
 
 
 def fund(size):
@@ -38,7 +38,7 @@ def one(*layers, rate=0.1, **fields):
 
 def test_a_fund_covers_a_loss(tmp_path):
     # 10 - 20 = -10 at 80.
-    result = play(tmp_path, longs((1, 10)), venues=one(fund(100)), shocks=[jump(-0.2)])
+    result = play(tmp_path, longs((1, 10)), venues=one(fund(100), CLEARER), shocks=[jump(-0.2)])
     assert bears(result, *LOSSES) == (10, 10, 0, 0)
     assert venue_at(result, "one", 4, "insurance_fund") == pytest.approx(90)
     assert equity_at(result, "book", 4) == pytest.approx(0)
@@ -46,7 +46,7 @@ def test_a_fund_covers_a_loss(tmp_path):
 
 
 def test_a_fund_that_is_too_small_pays_what_it_has(tmp_path):
-    result = play(tmp_path, longs((1, 10)), venues=one(fund(4)), shocks=[jump(-0.2)])
+    result = play(tmp_path, longs((1, 10)), venues=one(fund(4), CLEARER), shocks=[jump(-0.2)])
     assert bears(result, *LOSSES) == (10, 4, 0, 6)
     assert venue_at(result, "one", 4, "insurance_fund") == 0.0
     assert equity_at(result, "book", 4) == pytest.approx(0)
@@ -55,7 +55,7 @@ def test_a_fund_that_is_too_small_pays_what_it_has(tmp_path):
 def test_the_largest_loss_is_presented_first(tmp_path):
     # Losses 8, 10 and 1 meet a fund of 15: 10 and 5 of 8 are paid.
     book = longs((1, 12), (1, 10), (1, 19))
-    result = play(tmp_path, book, venues=one(fund(15)), shocks=[jump(-0.2)])
+    result = play(tmp_path, book, venues=one(fund(15), CLEARER), shocks=[jump(-0.2)])
     assert bears(result, *LOSSES) == (19, 15, 0, 4)
     assert sold(result, "shortfall") == [(pytest.approx(x),) for x in (8, 10, 1)]
 
@@ -70,7 +70,7 @@ def test_without_layers_the_venue_bears_the_loss(tmp_path):
 def test_fees_fill_the_fund_before_losses_empty_it(tmp_path):
     # a0 pays 5 % of 80 = 4 of its 5 left; a1 owes 10 and the fund had nothing else.
     liquidation = {"kind": "full", "fee_bps": 500}
-    venues = one(fund(0), liquidation=liquidation)
+    venues = one(fund(0), CLEARER, liquidation=liquidation)
     result = play(tmp_path, longs((1, 25), (1, 10)), venues=venues, shocks=[jump(-0.2)])
     assert bears(result, *LOSSES) == (10, 4, 0, 6)
 
@@ -297,7 +297,7 @@ def test_a_broken_peg_hits_what_is_settled_in_it(tmp_path):
         tmp_path,
         book,
         assets={"USDT": {"price": 1}, "USDC": {"price": 1}, "BTC": {"price": 100}},
-        venues={name: venue(waterfall=[fund(100)]) for name in ("usdt", "usdc")},
+        venues={name: venue(waterfall=[fund(100), CLEARER]) for name in ("usdt", "usdc")},
         markets=[perp("usdt"), perp("usdc", quote="USDC")],
         shocks=[jump(-0.5, asset="USDT")],
     )
@@ -314,7 +314,11 @@ def test_a_broken_peg_hits_what_is_settled_in_it(tmp_path):
 def test_a_clearer_without_markets_closes_positions_elsewhere(tmp_path):
     # The prime broker asks 20 %: 300 at stake, 100 - 2 x 15 - 15 = 55 > 51 at 85, not at 80.
     venues = {
-        "prime": venue(0.2, waterfall=[fund(30)], liquidation={"kind": "full", "fee_bps": 100}),
+        "prime": venue(
+            0.2,
+            waterfall=[fund(30), CLEARER],
+            liquidation={"kind": "full", "fee_bps": 100},
+        ),
         "one": venue(),
         "two": venue(),
     }
@@ -338,7 +342,7 @@ def test_a_loss_by_own_choice_is_a_shortfall_too(tmp_path):
     result = play(
         tmp_path,
         longs((1, 20)),
-        venues=one(fund(30), rate=0.01),
+        venues=one(fund(30), CLEARER, rate=0.01),
         source={"behaviour": {"kind": "stop_loss", "trigger": 0.1}},
         shocks=[jump(-0.15), jump(-0.5, at=2)],
     )

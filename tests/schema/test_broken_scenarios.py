@@ -390,7 +390,7 @@ CASES = {
         "- {kind: adl}\n      - {kind: insurance_fund, size: 5e7}",
         "venues.beta.waterfall.1.kind",
         "insurance_fund",
-        ("'insurance_fund' after 'adl'", "insurance_fund, adl, socialise"),
+        ("'insurance_fund' after 'adl'", "assessments; adl; gains_haircut; socialise"),
     ),
     "layer twice": Broken(
         "- {kind: adl}",

@@ -1,14 +1,17 @@
-"""Auto-deleveraging: winners are closed against the bankrupt, at the bankruptcy price.
+"""Auto-deleveraging: positions opposite to the bankrupt ones are closed against them.
 
-Winners are accounts on the other side of the market with unrealised profit, ranked by
+In a queue (`sim.models.waterfall.scores` ranks it) the bankrupt with the largest shortfall meets
+the winner with the highest score, and so on. With H the amount wanted and the winners' sizes or
+endowments w in queue order,
 
-    score = profit ratio x leverage
-          = (unrealised profit / entry notional) x (gross notional / equity)
+    queue             x_i = min(w_i, H - sum_{j < i} x_j)
+    pro_rata          x_i = w_i min(1, H / sum w)
+    capped_pro_rata   x_i = w_i min(cap, H / sum w)
+    equal_haircut     x_i = min(w_i, t u_i), u the profit: the same share of profit from everybody
 
-highest first (the ranking BitMEX and Binance publish as "profit and leverage"; BitMEX,
-"Auto-Deleveraging", Binance FAQ 360033525471, seen 2026). Both queues are walked together:
-the bankrupt with the largest shortfall meets the winner with the highest score, and each
-piece trades at the bankrupt's bankruptcy price.
+Sizes are contracts here; the same functions share out a budget over profits (the ADL paper,
+pluriholonomic/autodeleveraging-analysis aae0be8, `main_corrected.tex`, whose worked example the
+tests hold).
 """
 
 from __future__ import annotations
@@ -18,6 +21,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
+from sim.models.waterfall.socialise import water_fill
+
+SHARING = ("pro_rata", "capped_pro_rata", "equal_haircut")
+"""Orders that have no queue of winners."""
 
 
 class Match(NamedTuple):
@@ -26,27 +33,6 @@ class Match(NamedTuple):
     loser: IntArray
     winner: IntArray
     quantity: FloatArray
-
-
-def profit_leverage_score(
-    unrealised_profit: FloatArray,
-    entry_notional: FloatArray,
-    gross_notional: FloatArray,
-    equity: FloatArray,
-) -> FloatArray:
-    """Return the ADL score (N,) [1]; ``-inf`` for a position without profit.
-
-    Parameters
-    ----------
-    unrealised_profit, entry_notional : (N,) float64
-        Of the position, in the same money.
-    gross_notional, equity : (N,) float64
-        Of its account, in the same money.
-    """
-    winner = (unrealised_profit > 0.0) & (equity > 0.0) & (entry_notional > 0.0)
-    ratio = unrealised_profit / np.where(winner, entry_notional, 1.0)
-    leverage = gross_notional / np.where(winner, equity, 1.0)
-    return np.where(winner, ratio * leverage, -np.inf)
 
 
 def match_queues(losers: FloatArray, winners: FloatArray) -> Match:
@@ -74,3 +60,31 @@ def match_queues(losers: FloatArray, winners: FloatArray) -> Match:
     loser = np.searchsorted(ends_l, starts, side="right")
     winner = np.searchsorted(ends_w, starts, side="right")
     return Match(loser, winner, cuts - starts)
+
+
+def take_in_order(wanted: float, held: FloatArray) -> FloatArray:
+    """Return what each of a queue (N,) gives until `wanted` is reached; `held` is in its order."""
+    before = np.concatenate([[0.0], np.cumsum(held)])[:-1]
+    return np.asarray(np.clip(wanted - before, 0.0, held))
+
+
+def take_shares(
+    order: str, wanted: float, held: FloatArray, profit: FloatArray, cap: float | None = None
+) -> FloatArray:
+    """Return what each winner (N,) gives where all of them share.
+
+    Parameters
+    ----------
+    order : str
+        ``pro_rata``, ``capped_pro_rata`` or ``equal_haircut``.
+    wanted : float
+        In the unit of `held`.
+    held : (N,) float64, >= 0
+        Sizes or endowments; nobody gives more.
+    profit : (N,) float64, >= 0
+        What an equal haircut is in proportion to.
+    cap : float, optional
+        Largest share of `held` that is taken.
+    """
+    most = held if cap is None else held * cap
+    return water_fill(wanted, profit if order == "equal_haircut" else held, most)

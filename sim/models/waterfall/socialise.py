@@ -5,8 +5,9 @@ Each survivor pays in proportion to its weight, never more than its equity:
     paid_i = min(equity_i, t w_i)   with t such that the payments add up to the loss
 
 and everything they have where the loss exceeds it. The weight is the survivor's equity (the
-default), its unrealised profit (a clawback from winners, as futures venues practised it), or
-its gross notional.
+default), its unrealised profit (a clawback from winners, as futures venues practised it), its
+gross notional, or the notional of its positions opposite to the defaulter's, in the defaulter's
+markets (`counterparties`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from sim.core.arrays import FloatArray
 def socialise_weights(
     basis: str, equity: FloatArray, unrealised_profit: FloatArray, notional: FloatArray
 ) -> FloatArray:
-    """Return each account's weight (N,) >= 0; accounts without equity weigh nothing."""
-    weight = {"equity": equity, "profit": unrealised_profit, "notional": notional}[basis]
+    """Return each account's weight (N,) >= 0; accounts without equity weigh nothing.
+
+    For the basis `counterparties`, `notional` is that of the opposite positions alone.
+    """
+    weight = {"equity": equity, "profit": unrealised_profit}.get(basis, notional)
     return np.where(equity > 0.0, np.maximum(weight, 0.0), 0.0)
 
 

@@ -1,0 +1,183 @@
+"""What the waterfalls of a run remember: members, closed positions, peaks, previous marks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.models.waterfall import FundPeak, contributions
+from sim.schema.waterfall import Adl, DefaultFund, Drawdown, InsuranceFund, Socialise
+
+if TYPE_CHECKING:
+    from sim.core.streams import Streams
+    from sim.engine.world import World
+    from sim.schema import Layer
+
+
+@dataclass
+class Members:
+    """The accounts of a clearer as members of its default fund.
+
+    Attributes
+    ----------
+    rows : (N,) int64
+        Ascending.
+    opening, left : (N,) float64 [settlement asset]
+        Contributions at the start, and what is left of them.
+    called, given : (N,) float64 [numeraire]
+        Assessments paid so far; gains given up so far.
+    defaulted : (N,) bool
+        Whether a loss of the account has gone down the waterfall.
+    """
+
+    rows: IntArray
+    opening: FloatArray
+    left: FloatArray
+    called: FloatArray
+    given: FloatArray
+    defaulted: BoolArray
+
+    def place(self, rows: IntArray) -> IntArray:
+        """Return where `rows`, which are members, stand in the arrays."""
+        return np.searchsorted(self.rows, rows)
+
+
+class Closings:
+    """What was closed of each position (P,), and with what result, until its account settles.
+
+    Attributes
+    ----------
+    realised : (P,) float64 [quote]
+    closed : (P,) float64 [contracts]
+        Signed as the position was.
+    """
+
+    def __init__(self, positions: int) -> None:
+        self.realised, self.closed = np.zeros(positions), np.zeros(positions)
+
+    def note(
+        self, slots: IntArray, after: FloatArray, change: FloatArray, realised: FloatArray
+    ) -> None:
+        """Note fills of `slots`, each once, which left the quantities `after`."""
+        before = after - change
+        reduced = np.minimum(np.abs(change), np.abs(before)) * (before * change < 0.0)
+        self.realised[slots] += realised
+        self.closed[slots] += np.sign(before) * reduced
+
+    def forget(self, slots: IntArray) -> None:
+        """Forget what was closed of `slots`."""
+        self.realised[slots] = 0.0
+        self.closed[slots] = 0.0
+
+
+@dataclass
+class Waterfalls:
+    """State of all waterfalls of a world; most of it exists only where a layer needs it.
+
+    Attributes
+    ----------
+    layers : list of list of Layer
+        Of each venue, in order.
+    members : dict
+        By venue with a default fund or a gains haircut.
+    peaks : dict
+        Peak of a fund by its ledger row.
+    generators : dict
+        By venue with a random order.
+    torn : dict
+        Notional torn up in this tick by venue and account.
+    closings : Closings, optional
+    previous_mark : (M,) float64, optional
+        Marks at the end of the tick before.
+    """
+
+    layers: Sequence[Sequence[Layer]] = ()
+    members: dict[int, Members] = field(default_factory=dict)
+    peaks: dict[int, FundPeak] = field(default_factory=dict)
+    generators: dict[int, np.random.Generator] = field(default_factory=dict)
+    torn: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    closings: Closings | None = None
+    previous_mark: FloatArray | None = None
+
+    def deleverages(self, venue: int) -> bool:
+        """Return whether a venue closes positions against other accounts."""
+        return any(layer.kind in ("adl", "tear_up") for layer in self.layers[venue])
+
+
+def prepare_waterfalls(world: World, streams: Streams) -> None:
+    """Give a world that has its opening money the state of its waterfalls."""
+    state = world.waterfall = Waterfalls([v.waterfall for v in world.scenario.venues.values()])
+    for v, layers in enumerate(state.layers):
+        kinds = {layer.kind for layer in layers}
+        if kinds & {"default_fund", "gains_haircut"}:
+            state.members[v] = _members(world, v)
+        for layer in layers:
+            if isinstance(layer, Adl):
+                _prepare_adl(world, v, layer, streams)
+            by_contract = isinstance(layer, InsuranceFund) and layer.sizes is not None
+            opposite = isinstance(layer, Socialise) and layer.basis == "counterparties"
+            if (by_contract or opposite) and state.closings is None:
+                state.closings = Closings(len(world.ledger.quantity))
+
+
+def _prepare_adl(world: World, v: int, layer: Adl, streams: Streams) -> None:
+    state, name = world.waterfall, world.venue_names[v]
+    if layer.order == "random":
+        state.generators[v] = streams.generator(f"waterfall.{name}.adl")
+    if layer.price == "previous_mark":
+        state.previous_mark = world.board.mark.copy()
+    if isinstance(layer.trigger, Drawdown):
+        for row in fund_rows(world, v):
+            state.peaks[row] = FundPeak(world.clock.span(layer.trigger.window))
+            state.peaks[row].note(0, row_value(world, row))
+
+
+def fund_rows(world: World, venue: int) -> list[int]:
+    """Return the ledger rows of a clearer's insurance funds: its own, or one per contract."""
+    if not has_fund_per_contract(world, venue):
+        return [world.plan.first_fund + venue]
+    markets = np.flatnonzero(world.board.venue == venue)
+    rows: list[int] = (world.plan.first_contract_fund + markets).tolist()
+    return rows
+
+
+def has_fund_per_contract(world: World, venue: int) -> bool:
+    """Return whether a clearer's insurance fund is one per contract."""
+    return any(
+        isinstance(layer, InsuranceFund) and layer.sizes is not None
+        for layer in world.waterfall.layers[venue]
+    )
+
+
+def row_value(world: World, row: int) -> float:
+    """Return what a ledger row holds [numeraire]."""
+    return float(world.ledger.balance[row] @ world.asset_price[world.columns])
+
+
+def _members(world: World, v: int) -> Members:
+    rows = np.flatnonzero(world.clearer[: world.accounts] == v)
+    size = sum(layer.size for layer in world.waterfall.layers[v] if isinstance(layer, DefaultFund))
+    paid = contributions(size, _initial_margin(world, v, rows)) if len(rows) else np.zeros(0)
+    paid = paid / world.asset_price[world.columns[world.settlement[v]]]
+    size_ = len(rows)
+    return Members(
+        rows, paid, paid.copy(), np.zeros(size_), np.zeros(size_), np.zeros(size_, dtype=bool)
+    )
+
+
+def _initial_margin(world: World, v: int, rows: IntArray) -> FloatArray:
+    """Return the initial margin of each account (N,) [numeraire] at the present marks."""
+    slots, owner = world.ledger.slots(rows)
+    held = world.ledger.quantity[slots] != 0.0
+    slots, owner = slots[held], owner[held]
+    market = world.ledger.market[slots].astype(np.int64)
+    size = np.abs(world.ledger.quantity[slots]) * world.board.multiplier[market]
+    clearer = np.full(len(slots), v)
+    notional = size * world.board.mark[market]
+    margin = world.tables.initial_margin(clearer, market, notional, size)
+    return sums(owner, margin * world.quote_price[market], len(rows))
