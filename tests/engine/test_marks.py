@@ -101,3 +101,55 @@ def test_tick_zero_moves_only_marks_without_memory(tmp_path):
     for mark, price in (({"kind": "last"}, 80), (EMA, 100), (SLOW, 100)):
         result = play(tmp_path, longs((1, 60)), **world(mark, shocks=shocks))
         assert price_at(result, "one/BTC-PERP", 0, "mark_price") == pytest.approx(price)
+
+
+def oracle(**fields):
+    return {"kind": "oracle", "of": "last", "heartbeat": 1000, "deviation": 0.01, **fields}
+
+
+@pytest.mark.parametrize(
+    ("mark", "tick"),
+    [
+        (oracle(), 1),
+        (oracle(deviation=0.3, heartbeat=3), 3),
+        (oracle(deviation=0.3), None),
+        (oracle(lag=2), 3),
+        # The index falls by 10 % only, and 25 of equity breaks below 83.33.
+        (oracle(of="index"), None),
+    ],
+)
+def test_an_account_breaks_when_an_oracle_posts_that_it_is_broken(mark, tick, tmp_path):
+    result = play(tmp_path, longs((1, 25)), **world(mark, shocks=[jump(-0.2, venue="one")]))
+    assert sold(result, "tick") == ([] if tick is None else [(tick,)])
+
+
+def test_what_an_oracle_posted_stands_while_a_cascade_goes_on(tmp_path):
+    # As with the slow mark: a0 breaks at 85 and its sale makes 81, which is posted a tick later.
+    fields = {"markets": [perp(impact=linear(1.0))], "shocks": [jump(-0.15)]}
+    venues = {"one": venue(mark=oracle(deviation=1e-6))}
+    result = play(tmp_path, longs((4, 80), (1, 27)), venues=venues, **fields)
+    assert sold(result, "account_id", "tick", "mark_price") == [
+        ("a0", 1, pytest.approx(85)),
+        ("a1", 2, pytest.approx(81)),
+    ]
+
+
+def test_an_oracle_of_a_venue_that_is_down_posts_when_it_returns(tmp_path):
+    shocks = [jump(-0.2), {"kind": "outage", "venue": "one", "at": 1, "duration": 3}]
+    result = play(tmp_path, longs((1, 25)), **world(oracle(), shocks=shocks))
+    assert [price_at(result, "one/BTC-PERP", t, "mark_price") for t in (0, 1, 3, 4)] == [
+        100, 100, 100, pytest.approx(80),
+    ]  # fmt: skip
+    assert sold(result, "tick") == [(4,)]
+
+
+def test_a_venue_may_have_an_index_of_its_own(tmp_path):
+    mark = {"kind": "ema", "half_life": 1, "of": "basis"}
+    one = venue(mark=mark, index={"weights": {"two": 1}})
+    fields = {"venues": {"one": one, "two": venue()}, "markets": MARKETS}
+    # A fall of both is taken over at once, one of the venue itself slowly.
+    both = play(tmp_path, longs((1, 25)), **fields, shocks=[jump(-0.2)])
+    assert sold(both, "tick") == [(1,)]
+    alone = play(tmp_path, longs((1, 25)), **fields, shocks=[jump(-0.2, venue="one")])
+    assert sold(alone, "tick", "mark_price") == [(3, pytest.approx(82.5))]
+    assert price_at(alone, "one/BTC-PERP", 3, "index_price") == pytest.approx(100)
