@@ -1,4 +1,4 @@
-"""Random worlds whose margin depends on size, ratio and local prices: both schedulers, both twins."""
+"""Random worlds with margin by size and collateral priced locally: both schedulers, both twins."""
 
 from __future__ import annotations
 
@@ -41,47 +41,51 @@ def local_prices(dice, world, name):
     return prices
 
 
+def margin_terms(dice, world, name):
+    """Give a venue margin that depends on size, ratio or open interest, and local prices."""
+    place = world["venues"][name]
+    margin, rule = place["margin"], place["liquidation"]
+    if dice.often():
+        margin["size_rate"] = by_name(dice, world, 0.0, 0.001, 0.02)
+    if dice.often():
+        margin["size_root"] = by_name(dice, world, 0.0, 0.002, 0.03)
+    if dice.often():
+        ratio = margin["liquidation_ratio"] = dice.pick(1.02, 1.1)
+        if rule["kind"] == "to_target":
+            rule["target_ratio"] = max(rule["target_ratio"], ratio)
+    if dice.often():
+        scaling = {"lower": dice.pick(0, 500), "upper": 3000}
+        margin["open_interest_scaling"] = {"BTC": scaling}
+    if dice.often():
+        place["collateral_price"] = local_prices(dice, world, name)
+
+
+def coins_for_money(dice, world):
+    """Turn a part of the money of some accounts into a coin, so that its price matters."""
+    bases = [base for base in PRICES if base in world["assets"]]
+    for group in world["traders"]:
+        for number, row in enumerate(group.get("accounts", ())):
+            if not row[4] or not dice.often():
+                continue
+            base, part = dice.pick(*bases), 0.7 * max(row[3].get("USDT", 0.0), 0.0)
+            balances = {**row[3], "USDT": row[3].get("USDT", 0.0) - part}
+            balances[base] = balances.get(base, 0.0) + part / PRICES[base]
+            group["accounts"][number] = (*row[:3], balances, row[4])
+
+
 @st.composite
 def margined(draw):
     world = draw(worlds())
     dice = Dice(draw)
-    for name, place in world["venues"].items():
-        margin = place["margin"]
-        if dice.often():
-            margin["size_rate"] = by_name(dice, world, 0.0, 0.001, 0.02)
-        if dice.often():
-            margin["size_root"] = by_name(dice, world, 0.0, 0.002, 0.03)
-        if dice.often():
-            margin["liquidation_ratio"] = dice.pick(1.02, 1.1)
-            rule = place["liquidation"]
-            if rule["kind"] == "to_target":
-                rule["target_ratio"] = max(rule["target_ratio"], margin["liquidation_ratio"])
-        if dice.often():
-            scaling = {"lower": dice.pick(0, 500), "upper": 3000}
-            margin["open_interest_scaling"] = {dice.pick("BTC", "BTC-PERP"): scaling}
-            if "BTC-PERP" not in [m["symbol"] for m in world["markets"]]:
-                margin["open_interest_scaling"] = {}
-        if dice.often():
-            place["collateral_price"] = local_prices(dice, world, name)
-    bases = [base for base in PRICES if base in world["assets"]]
-    for group in world["traders"]:
-        for number, row in enumerate(group.get("accounts", ())):
-            if row[4] and dice.often():
-                # A part of the money as a coin, so that its price matters.
-                base, money = dice.pick(*bases), row[3].get("USDT", 0.0)
-                coin = {base: 0.7 * max(money, 0.0) / PRICES[base]}
-                balances = {**row[3], "USDT": money - 0.7 * max(money, 0.0)}
-                balances |= {base: balances.get(base, 0.0) + coin[base]}
-                group["accounts"][number] = (*row[:3], balances, row[4])
-    for _ in range(dice.whole(0, 2)):
-        spots = [m for m in world["markets"] if m["kind"] == "spot"]
-        if spots:
-            at = dice.pick(*spots)
-            fall = dice.pick(-0.6, -0.2, 0.3)
-            world["shocks"].append(
-                {"kind": "jump", "at": dice.pick(2, 5), "asset": at["base"], "return": fall}
-                | ({"venue": at["venue"]} if dice.often() else {})
-            )
+    for name in world["venues"]:
+        margin_terms(dice, world, name)
+    coins_for_money(dice, world)
+    spots = [m for m in world["markets"] if m["kind"] == "spot"]
+    for _ in range(dice.whole(0, 2) if spots else 0):
+        at, fall = dice.pick(*spots), dice.pick(-0.6, -0.2, 0.3)
+        here = {"venue": at["venue"]} if dice.often() else {}
+        move = {"kind": "jump", "at": dice.pick(2, 5), "asset": at["base"], "return": fall}
+        world["shocks"].append(move | here)
     return world
 
 
