@@ -23,6 +23,7 @@ SHAPES = {
     "tuple_type": "a list",
     "string_type": "text",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "int_type": "a whole number",
     "int_parsing_size": "a whole number of moderate size",
     "float_type": "a number",
