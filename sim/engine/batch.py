@@ -75,6 +75,8 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
     """
     orders = forced_orders(world, rows)
     deal = None if world.keepers is None else world.keepers.strike(orders)
+    for storefront in world.storefronts:
+        storefront.absorb(orders)
     flow = order_flow(world, orders)
     touched = rows
     diverted = divert_to_adl(world, orders, flow)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sim.engine.keepers import KeeperDesk
     from sim.engine.mechanism import Mechanism
     from sim.engine.roster import Roster
+    from sim.engine.storefront import Storefront
     from sim.engine.watch import Watch
     from sim.models.shock import Exogenous
     from sim.schema import Liquidation, Scenario
@@ -118,7 +119,9 @@ class World:
     streams : Streams
         Randomness of the run, by name.
     keepers : KeeperDesk, optional
-        Who liquidates loans; None where no venue lends.
+        Who liquidates loans; None where no venue has keepers do it.
+    storefronts : list of Storefront
+        Protocols that take unhealthy accounts over.
     """
 
     scenario: Scenario
@@ -163,6 +166,7 @@ class World:
     mechanisms: list[Mechanism] = field(default_factory=list)
     streams: Streams = field(default_factory=lambda: Streams(0))
     keepers: KeeperDesk | None = None
+    storefronts: list[Storefront] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.keep = 1.0 - self.haircut

@@ -71,6 +71,7 @@ RULES = {
     "fixed_spread": fixed_spread,
     "auction": auction,
     "bands": bands,
+    "absorb": absorb,
 }
 
 
