@@ -49,8 +49,10 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
     """Liquidate `rows`, ascending, as one batch."""
     orders = forced_orders(world, rows)
     deal = None if world.keepers is None else world.keepers.strike(orders)
-    if deal is not None:
-        orders.wanted = orders.change.copy()  # nothing waits for a limit that keepers left alone
+    for storefront in world.storefronts:
+        storefront.absorb(orders)
+    if deal is not None or world.storefronts:
+        orders.wanted = orders.change.copy()  # what keepers left alone waits for no limit
     cut_to_limits(world, orders)
     flow = order_flow(world, orders)
     touched = rows

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ALIKE = 10
 """Digits of a relative gain by which two loans are told apart."""
 
-HALVINGS = 48
+HALVINGS = 32
 """Bisections for the share of the loans that can just be served."""
 
 ROUNDING = 1e-12

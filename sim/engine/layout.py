@@ -35,7 +35,7 @@ class Layout:
     ----------
     plan : RowPlan
     backstopped : (B,) int64
-        Venues with a backstop, whose row has a position in every market.
+        Venues with a backstop or that absorb, whose row has a position in every market.
     offset : (D + 1,) int64
         First account of each draft.
     clearer, cohort : (A,) int16
@@ -60,7 +60,9 @@ class Layout:
         self.arbitrage_markets = [m for group in coupled for m in group]
         self.offset = starts(np.array([d.accounts for d in drafts], dtype=np.int64))
         layers = [[layer.kind for layer in v.waterfall] for v in scenario.venues.values()]
-        self.backstopped = np.flatnonzero(["backstop" in kinds for kinds in layers])
+        absorbs = [v.liquidation.kind == "absorb" for v in scenario.venues.values()]
+        backed = ["backstop" in kinds for kinds in layers]
+        self.backstopped = np.flatnonzero(np.logical_or(backed, absorbs))
         self._first_trader = starts(np.array([d.traders for d in drafts], dtype=np.int64)).tolist()
         wallets = [_wallets(d.wallet) for d in drafts]
         self.plan = RowPlan(

@@ -11,6 +11,7 @@ from sim.engine.auctions import AuctionHouse
 from sim.engine.bands import BandsDesk
 from sim.engine.keepers import KeeperDesk, LoanRule, Lots, Offer
 from sim.engine.mechanism import Mechanism, Series
+from sim.engine.storefront import Storefront
 from sim.models.lending.health import health_factor
 from sim.models.lending.spread import largest_share, without_dust
 from sim.schema.lending import of_base
@@ -79,8 +80,12 @@ def build_lending(world: World) -> list[Mechanism]:
             rules[v] = FixedSpread(world, rule)
         elif rule.kind == "auction":
             rules[v] = AuctionHouse(world, v, rule)
+    world.storefronts = [
+        Storefront(world, v, rule) for v, rule in enumerate(world.rules) if rule.kind == "absorb"
+    ]
     found: list[Mechanism] = [
-        BandsDesk(world, v, rule) for v, rule in enumerate(world.rules) if rule.kind == "bands"
+        *world.storefronts,
+        *(BandsDesk(world, v, rule) for v, rule in enumerate(world.rules) if rule.kind == "bands"),
     ]
     if rules:
         world.keepers = KeeperDesk(world, rules)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sim.engine.keepers import KeeperDesk
     from sim.engine.mechanism import Mechanism
     from sim.engine.roster import Roster
+    from sim.engine.storefront import Storefront
     from sim.engine.watch import Watch
     from sim.models.shock import Exogenous
     from sim.schema import Liquidation, Scenario
@@ -148,7 +149,9 @@ class World:
     mechanisms : list of Mechanism
         What venues do by the clock beside margining, in the order in which they act.
     keepers : KeeperDesk, optional
-        Who liquidates loans; None where no venue lends.
+        Who liquidates loans; None where no venue has keepers do it.
+    storefronts : list of Storefront
+        Protocols that take unhealthy accounts over.
     waterfall : Waterfalls
         What the waterfalls remember.
     """
@@ -200,6 +203,7 @@ class World:
     mechanisms: list[Mechanism] = field(default_factory=list)
     keepers: KeeperDesk | None = None
     waterfall: Waterfalls = field(default_factory=Waterfalls)
+    storefronts: list[Storefront] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.keep = 1.0 - self.haircut

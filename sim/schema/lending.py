@@ -75,7 +75,6 @@ class _Lending(Model):
     """What all ways of liquidating loans share."""
 
     fee_bps: ClassVar[float] = 0.0
-    latency: ClassVar[float] = 0.0
     price_band: ClassVar[float | None] = None
     takes_remainder: ClassVar[bool] = False
     fee_to: Literal["insurance_fund", "venue"] = attribute(
@@ -87,6 +86,9 @@ class FixedSpreadLiquidation(_Lending):
     """Let keepers repay debt for collateral at a discount, where it pays them (Aave, Morpho)."""
 
     kind: Literal["fixed_spread"] = attribute("Way of liquidating.", "-", "fixed_spread")
+    latency: Duration = attribute(
+        "Time between two rounds of liquidations; 0 goes on within the tick.", "s", 0.0, ge=0
+    )
     bonus: PerBase = attribute(
         "Collateral that a keeper gets beyond the debt repaid: a number, or one per base asset.",
         "1",
@@ -120,6 +122,7 @@ class FixedSpreadLiquidation(_Lending):
 class AbsorbLiquidation(_Lending):
     """Take the whole account over at a factor of its value and sell it at a discount (Compound)."""
 
+    latency: ClassVar[float] = 0.0
     kind: Literal["absorb"] = attribute("Way of liquidating.", "-", "absorb")
     factor: PerBase = attribute(
         "What an account is credited per value of its collateral: a number, or one per base asset.",
@@ -147,6 +150,7 @@ class AbsorbLiquidation(_Lending):
 class AuctionLiquidation(_Lending):
     """Sell the collateral of an account by a falling price (Maker)."""
 
+    latency: ClassVar[float] = 0.0
     kind: Literal["auction"] = attribute("Way of liquidating.", "-", "auction")
     buffer: Number = attribute(
         "Starting price per mark price of the collateral.", "1", 1.1, gt=0, le=10
@@ -176,6 +180,7 @@ class AuctionLiquidation(_Lending):
 class BandsLiquidation(_Lending):
     """Convert collateral little by little as its price falls through bands (LLAMMA)."""
 
+    latency: ClassVar[float] = 0.0
     kind: Literal["bands"] = attribute("Way of liquidating.", "-", "bands")
     amplification: Number = attribute(
         "Inverse of the relative width of a band.", "1", 100.0, gt=1, le=10_000

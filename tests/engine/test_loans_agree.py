@@ -1,0 +1,44 @@
+"""Loans under both margin checks: the same tables, to the last byte, with money conserved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from sim.engine import watch
+from tests.engine.lending_worlds import lending_worlds
+from tests.engine.test_watch import assert_same, both_ways
+
+RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+
+
+@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
+def sweeps(request, monkeypatch):
+    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
+    if request.param:
+        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
+        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
+        monkeypatch.setattr(watch, "CROWDED", 1.5)
+
+
+def check(world, folder):
+    full, due = both_ways(world, folder)
+    assert_same(full, due)
+    pd.testing.assert_frame_equal(full.mechanisms, due.mechanisms, check_exact=True)
+    profit = due.mechanisms.loc[due.mechanisms["series"] == "keeper_profit", "value"]
+    assert (np.diff(profit) >= -1e-6).all() or due.mechanisms["venue"].nunique() > 1
+
+
+@settings(max_examples=50, suppress_health_check=RANDOM, deadline=None)
+@given(world=lending_worlds())
+def test_due_and_full_agree_on_random_loans(tmp_path_factory, sweeps, world):
+    check(world, tmp_path_factory.mktemp("world"))
+
+
+@pytest.mark.slow
+@settings(max_examples=400, suppress_health_check=RANDOM, deadline=None)
+@given(world=lending_worlds())
+def test_due_and_full_agree_on_many_random_loans(tmp_path_factory, sweeps, world):
+    check(world, tmp_path_factory.mktemp("world"))
