@@ -16,6 +16,7 @@ from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
+from sim.engine.limit_bands import fit_to_bands
 from sim.engine.losses import settle
 from sim.engine.orders import ForcedOrders, distinct, forced_orders, order_flow
 from sim.ledger.invariants import check
@@ -73,7 +74,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
         where it sent none.
     """
     orders = forced_orders(world, rows)
-    flow = order_flow(world, orders)
+    flow = _flow(world, orders)
     touched = rows
     diverted = divert_to_adl(world, orders, flow)
     if diverted is not None:
@@ -85,10 +86,12 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
         orders.change = np.where(
             diverted[orders.owner], np.where(orders.change != 0.0, -left, 0.0), orders.change
         )
-        flow = order_flow(world, orders)
+        flow = _flow(world, orders)
     before = world.board.last.copy()
     fills = world.board.execute(flow)
     _settle(world, orders, fills, equity_after(world, orders, fills))
+    if len(world.auction.waiting.slot):
+        touched = np.concatenate([touched, world.auction.settle(world, fills)])
     transmit(world, groups, fills, flow)
     generation = int(world.label[rows].max(initial=0))
     close_opened_gaps(world, groups, before, generation)
@@ -97,6 +100,17 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Flo
     if world.checked:
         check(world.ledger, f"generation {generation} of tick {world.tick}")
     return _mean_generation(world, flow, rows)
+
+
+def _flow(world: World, orders: ForcedOrders) -> Flow:
+    """Cut orders to the bands of their markets and return the flow of the batch.
+
+    Voluntary orders that wait for the auction of a market join it.
+    """
+    orders.change = fit_to_bands(world.board, orders.market, orders.change)
+    flow = order_flow(world, orders)
+    world.auction.join(world, flow)
+    return flow
 
 
 def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:

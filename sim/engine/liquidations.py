@@ -82,6 +82,7 @@ class LiquidationEngine:
         self._stuck_rows.clear()
         self.generations.note_other()
         rows, self.broken = self.watch.scan()
+        self.calls.withdrawals.note(self.broken)
         if self.calls.active and self.calls.review(self.world, rows):
             _, self.broken = self.watch.scan()
         self._label(0)
@@ -91,9 +92,16 @@ class LiquidationEngine:
         _, self.broken = self.watch.scan()
         self._label(self.latest_generation + 1)
 
+    def look_after_trade(self) -> None:
+        """Find who is broken after trades that were nobody's forced orders."""
+        self.generations.note_other()
+        _, self.broken = self.watch.scan()
+        self._label(0)
+
     def _label(self, least: int) -> None:
         """Give newly broken accounts a generation of at least `least`; forget healed ones."""
         world, broken = self.world, self.broken
+        self.calls.withdrawals.note(broken)
         if not len(broken) and not len(self.labelled):
             self.generations.checked()
             return
@@ -158,6 +166,11 @@ class LiquidationEngine:
                 mine = rows[world.clearer[rows] == v]
                 world.required[mine] = np.maximum(world.required[mine], rule.target_ratio)
 
+    @property
+    def sends(self) -> bool:
+        """Whether a clearer sends a batch now."""
+        return len(self._ready()) > 0
+
     def _ready(self) -> IntArray:
         """Return the liquidatable accounts whose clearer sends a batch now."""
         world, broken = self.world, self.broken
@@ -167,7 +180,8 @@ class LiquidationEngine:
             if not self.instant[v] and world.batch_due[v] == IDLE:
                 world.batch_due[v] = world.tick + world.clock.span(world.rules[v].latency)
         waited: BoolArray = (world.batch_due != IDLE) & (world.batch_due <= world.tick)
-        now = world.board.up & (self.instant | waited)
+        board = world.board
+        now = board.up & board.margining & (self.instant | waited)
         able = self._able(broken)
         ready: IntArray = able[now[world.clearer[able]]]
         return ready
@@ -175,7 +189,7 @@ class LiquidationEngine:
     def _able(self, broken: IntArray, even_down: bool = False) -> IntArray:
         """Return the liquidatable accounts that hold something which can be closed now.
 
-        With `even_down` also those that only wait for a venue to come back.
+        With `even_down` also those that only wait for a venue or a halted market to come back.
         """
         world = self.world
         rows = broken[~self._stuck[broken]]
@@ -186,7 +200,7 @@ class LiquidationEngine:
         book = world.board.fillable & (world.board.liquidity > 0.0)
         closable = book[market] | bankrupt[owner]
         if not even_down:
-            closable &= world.board.up[world.board.venue[market]]
+            closable &= world.board.open[market]
         closable &= world.ledger.quantity[slots] != 0.0
         able: IntArray = rows[sums(owner, closable, len(rows)) > 0.0]
         return able

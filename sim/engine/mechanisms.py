@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sim.engine.breakers import build_breakers
 from sim.engine.mechanism import Mechanism
 
 if TYPE_CHECKING:
     from sim.engine.world import World
 
-BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = ()
+BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (build_breakers,)
 """Each returns its mechanisms of a world; none where no venue has them."""
 
 

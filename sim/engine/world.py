@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray
 from sim.core.clock import TickClock
+from sim.engine.auction import Auction
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.ledger import Ledger, RowPlan
 from sim.models.margin import MarginTables
@@ -113,6 +114,8 @@ class World:
         Knows which accounts could have crossed a level; None before the run begins.
     mechanisms : list of Mechanism
         What venues do by the clock beside margining, in the order in which they act.
+    auction : Auction
+        Voluntary orders that wait for a halted market to re-open.
     """
 
     scenario: Scenario
@@ -155,8 +158,10 @@ class World:
     checked: bool = False
     watch: Watch | None = None
     mechanisms: list[Mechanism] = field(default_factory=list)
+    auction: Auction = field(init=False)
 
     def __post_init__(self) -> None:
+        self.auction = Auction(len(self.board.ids))
         self.keep = 1.0 - self.haircut
         price = self.asset_price[self.columns]
         self._inputs = MarginInputs(

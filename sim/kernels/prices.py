@@ -87,6 +87,8 @@ class PriceState(NamedTuple):
     free, asset : (N,) float64 [numeraire]
         Values of assets by exogenous returns alone, and by their markets.
     up : (V,) bool
+    frozen : (M,) bool
+        Markets whose last price a halt holds; values and indices do without them.
     sample : (C, M) float64
         This tick's sample of each remembering part.
     sampled : (C,) bool
@@ -108,6 +110,7 @@ class PriceState(NamedTuple):
     free: FloatArray
     asset: FloatArray
     up: BoolArray
+    frozen: BoolArray
     sample: FloatArray
     sampled: BoolArray
     step: FloatArray
@@ -131,7 +134,7 @@ def value_assets_loop(rules: PriceRules, state: PriceState) -> None:
         total, count = 0.0, 0
         for i in range(first, stop):
             m = rules.member[i]
-            if state.up[rules.venue[m]]:
+            if state.up[rules.venue[m]] and not state.frozen[m]:
                 total += last[m] * asset[rules.quote[m]] / rules.opening_value[m]
                 count += 1
         if count == 0:
@@ -184,7 +187,7 @@ def index_prices_loop(rules: PriceRules, state: PriceState) -> None:
         count = 0
         for i in range(rules.group_start[g], rules.group_start[g + 1]):
             m = rules.group_market[i]
-            if state.up[rules.venue[m]]:
+            if state.up[rules.venue[m]] and not state.frozen[m]:
                 price[count] = state.last[m] * state.asset[rules.quote[m]]
                 weight[count] = rules.group_weight[i]
                 count += 1

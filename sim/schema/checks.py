@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sim.schema.base import Finding
+from sim.schema.checks_breakers import breaker_findings
 from sim.schema.checks_shocks import shock_findings
 from sim.schema.checks_traders import trader_findings
 from sim.schema.coupling import NoCoupling
@@ -204,6 +205,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     coupling_findings,
     trader_findings,
     shock_findings,
+    breaker_findings,
 )
 """Every check of a whole scenario."""
 
