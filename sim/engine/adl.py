@@ -51,8 +51,8 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     Every position of a diverted account has the same relative distance to its bankruptcy
     price, ``equity / gross notional``: filled there, the account is left with nothing and
     owes nothing. The distance is at most `FARTHEST`. What an account then still owes, as all
-    of its debt at a mark, walks down the waterfall. No book is needed, only a venue that is
-    up. Both sides are booked and recorded.
+    of its debt at a mark, walks down the waterfall. No book is needed, only a venue that is up
+    and a market that is not halted. Both sides are booked and recorded.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
         Rows of the others that were reduced.
     """
     board, ledger = world.board, world.ledger
-    mine = diverted[orders.owner] & board.up[board.venue[orders.market]]
+    mine = diverted[orders.owner] & board.open[orders.market]
     slots, owner, market = orders.slots[mine], orders.owner[mine], orders.market[mine]
     rows, clearer = orders.rows[owner], orders.clearer[owner]
     distance = (orders.equity / world.out.notional[orders.rows])[owner]

@@ -19,6 +19,7 @@ from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
 from sim.engine.divert import divert, equity_after
 from sim.engine.fees import block_fees, pay_below_bankruptcy, surplus, take_remainders
 from sim.engine.funds import fee_receivers, note_funds
+from sim.engine.limit_bands import fit_to_bands
 from sim.engine.limits import cut_to_limits
 from sim.engine.losses import note_fills, settle
 from sim.engine.orders import ForcedOrders, distinct, forced_orders, order_flow
@@ -53,8 +54,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
         storefront.absorb(orders)
     if deal is not None or world.storefronts:
         orders.wanted = orders.change.copy()  # what keepers left alone waits for no limit
-    cut_to_limits(world, orders)
-    flow = order_flow(world, orders)
+    flow = _flow(world, orders)
     touched = rows
     diverted = divert(world, orders, flow)
     if diverted is not None:
@@ -63,11 +63,12 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
         world.revalue(rows[diverted])
         orders.equity = world.out.equity[rows]
         orders.close(world, diverted)
-        cut_to_limits(world, orders)
-        flow = order_flow(world, orders)
+        flow = _flow(world, orders)
     before = world.board.last.copy()
     fills = world.board.execute(flow)
     _settle(world, orders, fills, equity_after(world, orders, fills), deal)
+    if len(world.auction.waiting.slot):
+        touched = np.concatenate([touched, world.auction.settle(world, fills)])
     transmit(world, groups, fills, flow)
     generation = int(world.label[rows].max(initial=0))
     close_opened_gaps(world, groups, before, generation)
@@ -77,6 +78,18 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
     if world.checked:
         check(world.ledger, f"generation {generation} of tick {world.tick}")
     return Sent(_mean_generation(world, flow, rows), cut)
+
+
+def _flow(world: World, orders: ForcedOrders) -> Flow:
+    """Cut orders to their limits and to the bands of their markets; return the flow of the batch.
+
+    Voluntary orders that wait for the auction of a market join it.
+    """
+    cut_to_limits(world, orders)
+    orders.change = fit_to_bands(world.board, orders.market, orders.change)
+    flow = order_flow(world, orders)
+    world.auction.join(world, flow)
+    return flow
 
 
 def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:

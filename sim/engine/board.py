@@ -11,7 +11,7 @@ import numpy as np
 from sim.core.arrays import BoolArray, FloatArray, IntArray
 from sim.core.errors import RunError
 from sim.engine.causes import Booking, CauseBook, split_log_move
-from sim.models.impact import ImpactModel, build_impact, square_root
+from sim.models.impact import Fill, ImpactModel, build_impact, square_root
 
 if TYPE_CHECKING:
     from sim.schema import Scenario
@@ -68,6 +68,13 @@ class MarketBoard:
         Whether a venue is in operation.
     long_only : (M,) bool
         Markets of collateral, where nobody is short.
+    shut, frozen : (M,) bool
+        Markets that a breaker has halted: no order fills there; the last price stands and
+        exogenous returns are held back. A market that opens by an auction is shut longer.
+    low, high : (M,) float64 [quote/base]
+        Limits that nothing pushes a last price through.
+    margining : (V,) bool
+        Whether a clearer goes on calling and liquidating in spite of halts.
     """
 
     def __init__(self, scenario: Scenario, multiplier: FloatArray, venue: IntArray) -> None:
@@ -89,6 +96,10 @@ class MarketBoard:
         self.index = self.initial.copy()
         self.liquidity = np.ones(len(markets))
         self.up = np.ones(len(scenario.venues), dtype=bool)
+        self.shut, self.frozen = np.zeros((2, len(markets)), dtype=bool)
+        self.margining = np.ones(len(scenario.venues), dtype=bool)
+        self.low, self.high = np.zeros(len(markets)), np.full(len(markets), np.inf)
+        self.banded = False
         self.floor = scenario.engine.price_floor * self.initial
         self.impact: list[ImpactModel] = [
             build_impact(
@@ -112,19 +123,45 @@ class MarketBoard:
         self._other_books = [m for m, quick in enumerate(kinds) if not quick]
         self.arbitrage_cause = [f"arbitrage:{market.venue}" for market in markets]
         self._tradable = np.zeros(len(markets), dtype=bool)
-        self._tradable_at = b"", b""
+        self._tradable_at = b"", b"", b""
         self.reverting = np.array([1.0 - impact.permanent_share for impact in self.impact])
         self._left: dict[float, FloatArray] = {}
 
     @property
     def tradable(self) -> BoolArray:
-        """Markets (M,) that can fill an order now: venue up and a book that is not empty."""
-        key = self.liquidity.tobytes(), self.up.tobytes()
+        """Markets (M,) that can fill an order now: open, with a book that is not empty."""
+        key = self.liquidity.tobytes(), self.up.tobytes(), self.shut.tobytes()
         if key != self._tradable_at:
             self._tradable_at = key
-            self._tradable = self.fillable & (self.liquidity > 0.0) & self.up[self.venue]
+            self._tradable = self.fillable & (self.liquidity > 0.0) & self.open
             self._tradable.flags.writeable = False
         return self._tradable
+
+    @property
+    def open(self) -> BoolArray:
+        """Markets (M,) whose venue is up and that no breaker has halted."""
+        return np.asarray(self.up[self.venue] & ~self.shut)
+
+    @property
+    def live(self) -> BoolArray:
+        """Markets (M,) whose venue is up and whose price follows exogenous returns."""
+        return np.asarray(self.up[self.venue] & ~self.frozen)
+
+    @property
+    def halted(self) -> BoolArray:
+        """Venues (V,) that are down, or of which every market is halted."""
+        if not self.shut.any():
+            return ~self.up
+        listed, shut = (
+            np.bincount(venue, minlength=len(self.up))
+            for venue in (self.venue, self.venue[self.shut])
+        )
+        return np.asarray(~self.up | ((listed > 0) & (shut == listed)))
+
+    @property
+    def indicative(self) -> FloatArray:
+        """Last prices (M,) [quote/base] moved by the returns that are held back."""
+        return np.asarray(self.last * np.exp(self._pending))
 
     def exogenous_price(self) -> FloatArray:
         """Return the initial prices (M,) [quote/base] moved by exogenous returns alone."""
@@ -153,17 +190,21 @@ class MarketBoard:
     def move(self, market: int, moves: dict[Booking, float]) -> None:
         """Move a last price by the sum of `moves` [quote/base], and book them.
 
-        A price cannot be pushed below the market's floor; the moves are then cut alike.
+        A price cannot be pushed below the market's floor or out of its band; the moves are then
+        cut alike.
         """
         before = self.last.item(market)
         parts = list(moves.values())
-        after = before + math.fsum(parts)
-        self._refuse_runaway(market, after)
+        wanted = before + math.fsum(parts)
+        self._refuse_runaway(market, wanted)
         floor = min(self.floor.item(market), before)
-        if after < floor:
-            self.floor_hits += 1
-            cut = (floor - before) / (after - before)
-            parts, after = [part * cut for part in parts], floor
+        self.floor_hits += int(wanted < floor)
+        after = max(wanted, floor)
+        if self.banded:
+            after = self._within_band(market, before, after)
+        if after != wanted:
+            cut = (after - before) / (wanted - before)
+            parts = [part * cut for part in parts]
         self.last[market] = after
         for booking, part, share in zip(
             moves, parts, split_log_move(before, after, parts), strict=True
@@ -178,19 +219,40 @@ class MarketBoard:
                 f"{price:.6g}; its book is too thin for the orders that chase it"
             )
 
+    def _within_band(self, market: int, before: float, after: float) -> float:
+        """Return the price that a move from `before` to `after` ends at."""
+        low: float = min(self.low.item(market), before)
+        high: float = max(self.high.item(market), before)
+        return min(max(after, low), high)
+
     def shock(self, log_returns: FloatArray) -> None:
-        """Apply exogenous log-returns (M,); a venue that is down catches up when it returns."""
+        """Apply exogenous log-returns (M,).
+
+        A market that is halted, or whose venue is down, catches up when it returns; what would
+        carry a price out of its band waits until there is room.
+        """
         returns = log_returns + self._pending
-        up = self.up[self.venue]
-        self._pending = np.where(up, 0.0, returns)
-        returns = np.where(up, returns, 0.0)
+        live = self.live
+        self._pending = np.where(live, 0.0, returns)
+        returns = np.where(live, returns, 0.0)
         if not returns.any():
             return
         growth = np.exp(returns)
         before = self.last.copy()
         np.multiply(before, growth, out=self.last)
+        if self.banded:
+            self._hold_in_band(before, returns, growth)
         np.multiply(self.anchor, growth, out=self.anchor)
         self.causes.book_all("exogenous", np.log(self.last / before), self.last - before)
+
+    def _hold_in_band(self, before: FloatArray, returns: FloatArray, growth: FloatArray) -> None:
+        """Cut the last moves (M,) and their growth at the limits; keep the rest for later."""
+        held = np.clip(self.last, np.minimum(self.low, before), np.maximum(self.high, before))
+        cut = held != self.last
+        if cut.any():
+            growth[cut] = held[cut] / before[cut]
+            self._pending[cut] = returns[cut] - np.log(growth[cut])
+            self.last[cut] = held[cut]
 
     def hold_back(self, log_returns: FloatArray) -> None:
         """Keep exogenous log-returns (T, M) of ticks for the markets whose venue is down."""
@@ -206,9 +268,12 @@ class MarketBoard:
         return self._left[seconds]
 
     def relax(self, seconds: float) -> None:
-        """Let displaced books recover for a while; no price falls below its floor thereby."""
+        """Let displaced books recover for a while.
+
+        No price falls below its floor, or leaves its band, thereby.
+        """
         left = self.left_after(seconds)
-        moving = (self.last != self.anchor) & (left != 1.0) & self.up[self.venue]
+        moving = (self.last != self.anchor) & (left != 1.0) & self.open
         if not moving.any():
             return
         before = self.last.copy()
@@ -219,6 +284,8 @@ class MarketBoard:
         low = moving & (after < floor)
         self.floor_hits += int(low.sum())
         after = np.where(low, floor, after)
+        if self.banded:
+            after = np.clip(after, np.minimum(self.low, before), np.maximum(self.high, before))
         np.copyto(self.last, after, where=moving)
         self.refuse_runaways(moving)
         self.causes.book_all("reversion", np.log(self.last / before), self.last - before)
@@ -249,9 +316,7 @@ class MarketBoard:
             if abs(net) <= CANCELLED * math.fsum(map(abs, parts.values())):
                 continue
             before = self.last.item(m)
-            fill = self.impact[m].execute(
-                before, self.anchor.item(m), net, self.liquidity.item(m), self.floor.item(m)
-            )
+            fill = self._walk(m, before, net)
             self._refuse_runaway(m, fill.price_after)
             fills.average[m] = fill.average_price
             fills.move[m] = total = fill.price_after - before
@@ -261,6 +326,19 @@ class MarketBoard:
                     shares = net_side_shares(parts)
                     self.move(m, {booking: total * share for booking, share in shares.items()})
         return fills
+
+    def _walk(self, market: int, before: float, net: float) -> Fill:
+        """Return how a net order fills; the walk ends at the floor or a limit of the band."""
+        lowest = floor = self.floor.item(market)
+        if self.banded:
+            lowest = max(floor, min(self.low.item(market), before))
+        fill = self.impact[market].execute(
+            before, self.anchor.item(market), net, self.liquidity.item(market), lowest
+        )
+        if self.banded:
+            after = self._within_band(market, before, fill.price_after)
+            return Fill(after, fill.average_price, fill.floored and lowest == floor)
+        return fill
 
 
 def net_side_shares(parts: dict[Booking, float]) -> dict[Booking, float]:

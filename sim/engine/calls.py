@@ -6,7 +6,8 @@ what restores the target ratio,
     need = target * maintenance - equity - already on its way      [numeraire]
 
 from the outside wallet or from the other accounts, which give what they hold beyond their own
-call level (or their maintenance margin where there are no calls). It arrives after the
+call level (or their maintenance margin where there are no calls), and beyond what their venue
+lets go (`sim.engine.withdrawals`). It arrives after the
 latency. A call not answered when the grace time ends makes the account liquidatable until its
 ratio is back at the call level; below its clearer's liquidation ratio it is liquidatable at once.
 """
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray, union
+from sim.core.arrays import BoolArray, IntArray, union
+from sim.engine.withdrawals import WithdrawalDesk
 from sim.engine.world import TopUpInTransit
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class CallDesk:
         level = np.array([call.level if call else 0.0 for call in self.calls])
         self.level = level[world.clearer[: world.accounts]] if self.active else np.zeros(0)
         self.called: IntArray = np.empty(0, dtype=np.int64)
+        self.withdrawals = WithdrawalDesk(world)
 
     def deliver(self, world: World) -> None:
         """Credit the top-ups that arrive now."""
@@ -65,7 +68,7 @@ class CallDesk:
             Whether there was a call to make, lift or enforce, so that accounts may have changed.
         """
         lifted = self._lift(world)
-        up = world.board.up[world.clearer[rows]]
+        up = (world.board.up & world.board.margining)[world.clearer[rows]]
         short = (world.out.notional[rows] > 0) & self._below(world, rows) & up
         fresh = rows[short & (world.deadline[rows] < 0)]
         for row in fresh:
@@ -145,7 +148,7 @@ class CallDesk:
         least = np.maximum(self.level[rows], world.least_ratio(rows))
         floor = least * world.out.maintenance[rows]
         floor = floor + ROUNDING * world.out.notional[rows]
-        spare: FloatArray = np.maximum(world.out.equity[rows] - floor, 0.0)
+        spare = self.withdrawals.spare(rows, floor)
         return list(zip(rows.tolist(), spare.tolist(), strict=True))
 
     def _send(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 from sim.core.arrays import FloatArray, IntArray
 from sim.engine.board import BatchFills, Flow, net_side_shares
 from sim.engine.causes import Booking
+from sim.engine.limit_bands import fit_to_bands
 from sim.models.coupling import (
     ArbitrageTrades,
     Quote,
@@ -57,7 +58,7 @@ def transmit(world: World, groups: list[CouplingGroup], fills: BatchFills, flow:
     impacts = fills.move.tolist()
     if not any(impacts):
         return
-    up = board.up[board.venue].tolist()
+    up = board.open.tolist()
     for group in groups:
         if group.kind != "cross_impact" or not any(impacts[m] for m in group.members):
             continue
@@ -139,6 +140,9 @@ def arbitrage(
     trades = arbitrage_flows(quotes, kappa)
     if trades is None:
         return
+    if board.banded:
+        sizes = fit_to_bands(board, group.markets[keep], np.array(trades.contracts))
+        trades = replace(trades, contracts=sizes.tolist())
     names = [board.arbitrage_cause[m] for m in members]
     flow: Flow = {}
     active: list[int] = []

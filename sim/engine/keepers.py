@@ -84,7 +84,6 @@ class Offer:
 class LoanRule(Protocol):
     """What a way of liquidating loans is asked."""
 
-    kind: str
     margin: float
     gas: float
     bounded: bool

@@ -93,6 +93,7 @@ class LiquidationEngine:
             self._blocks_left = blocks_in_tick(self.world)
         self.generations.note_other()
         rows, self.broken = self.watch.scan()
+        self.calls.withdrawals.note(self.broken)
         if self.calls.active and self.calls.review(self.world, rows):
             _, self.broken = self.watch.scan()
         self._label(0)
@@ -102,9 +103,16 @@ class LiquidationEngine:
         _, self.broken = self.watch.scan()
         self._label(self.latest_generation + 1)
 
+    def look_after_trade(self) -> None:
+        """Find who is broken after trades that were nobody's forced orders."""
+        self.generations.note_other()
+        _, self.broken = self.watch.scan()
+        self._label(0)
+
     def _label(self, least: int) -> None:
         """Give newly broken accounts a generation of at least `least`; forget healed ones."""
         world, broken = self.world, self.broken
+        self.calls.withdrawals.note(broken)
         if not len(broken) and not len(self.labelled):
             self.generations.checked()
             return
@@ -185,6 +193,11 @@ class LiquidationEngine:
                 end = buffered_ratio(maintenance, notional, rule.target_ratio, rule.buffer)
                 world.required[mine] = np.maximum(world.required[mine], end)
 
+    @property
+    def sends(self) -> bool:
+        """Whether a clearer sends a batch now."""
+        return len(self._ready()) > 0
+
     def _ready(self) -> IntArray:
         """Return the liquidatable accounts whose clearer sends a batch now."""
         world, broken = self.world, self.broken
@@ -194,7 +207,8 @@ class LiquidationEngine:
             if not self.instant[v] and world.batch_due[v] == IDLE:
                 world.batch_due[v] = world.tick + world.clock.span(world.rules[v].latency)
         waited: BoolArray = (world.batch_due != IDLE) & (world.batch_due <= world.tick)
-        now = world.board.up & (self.instant | waited) & (self._blocks_left > 0)
+        board = world.board
+        now = board.up & board.margining & (self.instant | waited) & (self._blocks_left > 0)
         able = self._able(broken)
         ready: IntArray = able[now[world.clearer[able]]]
         return ready
@@ -202,7 +216,7 @@ class LiquidationEngine:
     def _able(self, broken: IntArray, even_down: bool = False) -> IntArray:
         """Return the liquidatable accounts that hold something which can be closed now.
 
-        With `even_down` also those that only wait for a venue to come back.
+        With `even_down` also those that only wait for a venue or a halted market to come back.
         """
         world = self.world
         rows = broken[~self._stuck[broken]]
@@ -215,7 +229,7 @@ class LiquidationEngine:
         book = world.board.fillable & (world.board.liquidity > 0.0)
         closable = book[market] | bankrupt[owner]
         if not even_down:
-            closable &= world.board.up[world.board.venue[market]]
+            closable &= world.board.open[market]
         closable &= world.ledger.quantity[slots] != 0.0
         able: IntArray = rows[sums(owner, closable, len(rows)) > 0.0]
         return able

@@ -72,7 +72,9 @@ class Mechanism:
     Attributes
     ----------
     phases : tuple of str
-        Phases of a tick after which `act` is called.
+        Phases of a tick after which `act` is called. Beside them there are ``begin``, before the
+        first phase of a tick that is not begun by a calm stretch, and ``batch``, after each batch
+        of forced orders when marks have followed.
     """
 
     phases: ClassVar[tuple[str, ...]] = ()

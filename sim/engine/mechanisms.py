@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.engine.backstop import build_backstops
+from sim.engine.breakers import build_breakers
 from sim.engine.funding import build_funding
 from sim.engine.lending import build_lending
 from sim.engine.margin_figures import margin_figures
@@ -22,6 +23,7 @@ BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (
     build_recalibration,
     build_lending,
     build_backstops,
+    build_breakers,
     waterfall_mechanisms,
     waiting_series,
     margin_figures,

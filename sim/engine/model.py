@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 PHASES = ("shock", "link", "trade", "mark", "margin", "liquidate", "waterfall", "breaker", "record")
 """Phases of a tick in order."""
 
+MOMENTS = ("begin", *PHASES, "batch")
+"""When mechanisms may act: before the first phase of a tick, after each, and after each batch of
+forced orders."""
+
 
 class LiquidationModel(mesa.Model):
     """Venues, cohorts, arbitrageurs and hand-written traders around one `World`.
@@ -55,8 +59,7 @@ class LiquidationModel(mesa.Model):
         self.venues = [self._venue(v, name) for v, name in enumerate(world.venue_names)]
         self.pricing = Pricing(world, self.venues)
         self.trade = TradeDesk(world, self.groups)
-        refresh = self.pricing.refresh
-        self.liquidations = LiquidationEngine(world, self.groups, self.calls, refresh)
+        self.liquidations = LiquidationEngine(world, self.groups, self.calls, self._after_batch)
         self._cohorts()
         for group in self.groups:
             if group.kind == "arbitrage" and group.time_constant is not None:
@@ -69,7 +72,7 @@ class LiquidationModel(mesa.Model):
         )
         self.phases = [(name, getattr(self, f"_{name}")) for name in PHASES]
         self.mechanisms = {
-            name: [m for m in world.mechanisms if name in m.phases] for name in PHASES
+            name: [m for m in world.mechanisms if name in m.phases] for name in MOMENTS
         }
 
     def _venue(self, number: int, name: str) -> Venue:
@@ -116,15 +119,25 @@ class LiquidationModel(mesa.Model):
         self.world.tick = self.world.board.causes.tick = number
         self._relaxed = phase is not None
         waiting = phase is not None
+        if not waiting:
+            self._let_act("begin")
         for name, run in self.phases:
             waiting = waiting and name != phase
             if waiting:
                 continue
             run()
-            for mechanism in self.mechanisms[name]:
-                mechanism.act(name)
+            self._let_act(name)
             if self.world.checked:
                 check(self.world.ledger, f"phase {name} of tick {number}")
+
+    def _let_act(self, moment: str) -> None:
+        for mechanism in self.mechanisms[moment]:
+            mechanism.act(moment)
+
+    def _after_batch(self) -> None:
+        """Let marks follow a batch of forced orders, and breakers halt between two of them."""
+        self.pricing.refresh()
+        self._let_act("batch")
 
     @property
     def _seconds(self) -> float:
@@ -161,6 +174,10 @@ class LiquidationModel(mesa.Model):
         self.liquidations.check(self._seconds)
 
     def _liquidate(self) -> None:
+        if len(self.world.auction.waiting.slot) and not self.liquidations.sends:
+            self.trade.hold_auctions()
+            self.pricing.refresh()
+            self.liquidations.look_after_trade()
         self.liquidations.cascade()
 
     def _waterfall(self) -> None:
@@ -169,7 +186,7 @@ class LiquidationModel(mesa.Model):
             self.liquidations.cascade()
 
     def _breaker(self) -> None:
-        """Halts start and end; no breaker exists yet, outages act in the shock phase."""
+        """Nothing of its own: breakers act after it (`sim.engine.breakers`)."""
 
     def _record(self) -> None:
         self.recorder.record()

@@ -58,10 +58,11 @@ def value_markets(world: World) -> list[tuple[int, IntArray]]:
 
 
 def value_assets(world: World, valued_by: list[tuple[int, IntArray]]) -> None:
-    """Value assets by the last prices of their markets that are up, else exogenously.
+    """Value assets by the last prices of their markets, else exogenously.
 
     An asset is worth its initial price times the mean growth, since the start, of its markets'
-    values. It is valued after the assets that its markets are quoted in.
+    values; of those that are up and not halted where there are any. It is valued after the assets
+    that its markets are quoted in.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def value_assets(world: World, valued_by: list[tuple[int, IntArray]]) -> None:
     """
     board, prices = world.board, world.asset_price
     prices[:] = world.free_price
-    up = board.up[board.venue]
+    up = board.live
     for asset, group in valued_by:
         usable = group[up[group]]
         chosen = usable if len(usable) else group
@@ -112,11 +113,11 @@ def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
 def index_prices(world: World, group: IntArray, groups: list[IndexGroup]) -> None:
     """Refresh every market's index: the venue's own rule over all markets of its base asset.
 
-    Prices elsewhere are converted through the value of their quote assets. If no venue with
-    weight is up, the index stays as it was.
+    Prices elsewhere are converted through the value of their quote assets. A market that is halted
+    counts as little as one of a venue that is down; where none is left, the index stays as it was.
     """
     board, worth = world.board, world.quote_price
-    up = board.up[board.venue]
+    up = board.live
     for g, (method, outlier, weights) in enumerate(groups):
         markets = np.array(list(weights), dtype=np.int64)
         usable = up[markets]

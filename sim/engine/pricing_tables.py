@@ -135,6 +135,7 @@ def price_state(world: World, rules: PriceRules, funding: FundingState) -> Price
         free=world.free_price,
         asset=world.asset_price,
         up=board.up,
+        frozen=board.frozen,
         sample=np.zeros((parts, markets)),
         sampled=np.zeros(parts, dtype=np.bool_),
         step=np.zeros(parts),

@@ -149,7 +149,7 @@ class Recorder:
         row[:, 2], row[:, 3], row[:, 4] = flows.liquidated, flows.backstop, flows.adl
         row[:, 5], row[:, 7] = flows.shortfall, flows.socialised
         row[:, 6] = [world.fund_value(v) for v in range(len(row))]
-        self._halted.append(~world.board.up)
+        self._halted.append(world.board.halted)
         self._alive.append(cells.alive()[present])
         row = self._cohorts.extend(1)[0]
         row[:, 0], row[:, 1] = equity[present], cells.notional()[present]

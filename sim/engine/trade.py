@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,11 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, IntArray, sums
 from sim.core.errors import RunError
+from sim.engine.auction import VoluntaryOrders, add_flow, book_fills, settle_losses
 from sim.engine.board import Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
-from sim.engine.losses import note_fills, record_losses, settle_closed
+from sim.engine.limit_bands import fit_to_bands
+from sim.engine.open_interest_caps import open_interest_caps, within_caps
 from sim.kernels.margin import MarginOutputs, account_margin
 from sim.models.behaviour import CohortView, Orders
 
@@ -32,6 +33,7 @@ class TradeDesk:
     def __init__(self, world: World, groups: list[CouplingGroup]) -> None:
         self.world = world
         self.groups = groups
+        self.caps = open_interest_caps(world.scenario)
         self.handwritten: list[tuple[Trader, VenueView, OwnAccount]] = []
 
     def view(self, rows: tuple[int, int], slots: tuple[int, int], needs_equity: bool) -> CohortView:
@@ -116,33 +118,43 @@ class TradeDesk:
         cause = np.repeat(np.arange(len(slots)), [len(s) for s in slots])
         market = ledger.market[slot].astype(np.int64)
         row = ledger.position_row[slot].astype(np.int64)
-        free = board.tradable[market]
+        accepting = world.auction.accepting(board)
+        free = accepting[market]
         of_account = row < world.accounts  # others are mechanisms on their own account
         who = row[of_account]
         free[of_account] &= (world.label[who] < 0) & board.up[world.clearer[who]]
+        if self.caps is not None:
+            free[free] = within_caps(world, self.caps, slot[free], change[free])
         free[free] = self._affordable(slot[free], change[free])
-        slot, change, cause, market = slot[free], change[free], cause[free], market[free]
-        if not len(slot):
-            return np.empty(0, dtype=np.int64)
-        flow: Flow = defaultdict(dict)
-        codes, where = np.unique(market * len(causes) + cause, return_inverse=True)
-        for code, net in zip(codes, sums(where, change, len(codes)), strict=True):
-            parts = flow[int(code // len(causes))]
-            booking = causes[code % len(causes)], None
-            parts[booking] = parts.get(booking, 0.0) + float(net)
+        orders = VoluntaryOrders(slot, change, cause, ledger.quantity[slot]).only(free)
+        orders = world.auction.collect(orders, market[free], causes)
+        market = ledger.market[orders.slot].astype(np.int64)
+        if board.banded:
+            orders = orders._replace(change=fit_to_bands(board, market, orders.change))
+            orders = orders.only(orders.change != 0.0)
+        if not len(orders.slot):
+            return orders.slot
+        flow: Flow = {}
+        add_flow(flow, market, orders, causes)
         before = board.last.copy()
         fills = board.execute(flow)
-        # A trader may send several orders for one position; they fill as one.
-        places, inverse = np.unique(slot, return_inverse=True)
-        total = sums(inverse, change, len(places))
-        price = fills.average[ledger.market[places]]
-        note_fills(world, places, total, ledger.trade(places, total, price, "trade"))
+        rows = book_fills(world, orders, fills)
         transmit(world, self.groups, fills, flow)
         close_opened_gaps(world, self.groups, before, None)
-        rows = np.unique(ledger.position_row[places].astype(np.int64))
-        rows = rows[: np.searchsorted(rows, world.accounts)]
-        record_losses(world, settle_closed(world, rows, by_force=False), "market", 0)
+        settle_losses(world, rows)
         return rows
+
+    def hold_auctions(self) -> None:
+        """Fill the orders that wait for auctions in a batch of their own."""
+        world = self.world
+        flow: Flow = {}
+        world.auction.join(world, flow)
+        before = world.board.last.copy()
+        fills = world.board.execute(flow)
+        rows = world.auction.settle(world, fills)
+        transmit(world, self.groups, fills, flow)
+        close_opened_gaps(world, self.groups, before, None)
+        world.revalue(rows)
 
     def _affordable(self, slot: IntArray, change: FloatArray) -> BoolArray:
         """Return which orders their accounts can carry.

@@ -11,6 +11,7 @@ import numpy as np
 from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray, sums
 from sim.core.clock import TickClock
 from sim.core.streams import Streams
+from sim.engine.auction import Auction
 from sim.engine.waterfall import Waterfalls, fund_rows, row_value
 from sim.kernels.collateral import LocalPrices, weigh_numpy
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
@@ -154,6 +155,8 @@ class World:
         Protocols that take unhealthy accounts over.
     waterfall : Waterfalls
         What the waterfalls remember.
+    auction : Auction
+        Voluntary orders that wait for a halted market to re-open.
     """
 
     scenario: Scenario
@@ -204,8 +207,10 @@ class World:
     keepers: KeeperDesk | None = None
     waterfall: Waterfalls = field(default_factory=Waterfalls)
     storefronts: list[Storefront] = field(default_factory=list)
+    auction: Auction = field(init=False)
 
     def __post_init__(self) -> None:
+        self.auction = Auction(len(self.board.ids))
         self.keep = 1.0 - self.haircut
         price = self.asset_price[self.columns]
         self._inputs = MarginInputs(

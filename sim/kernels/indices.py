@@ -24,7 +24,7 @@ def value_assets_loop(rules: PriceRules, state: PriceState) -> None:
         total, count = 0.0, 0
         for i in range(first, stop):
             m = rules.member[i]
-            if state.up[rules.venue[m]]:
+            if state.up[rules.venue[m]] and not state.frozen[m]:
                 total += last[m] * asset[rules.quote[m]] / rules.opening_value[m]
                 count += 1
         if count == 0:
@@ -97,7 +97,7 @@ def index_prices_loop(rules: PriceRules, state: PriceState) -> None:
         count = 0
         for i in range(rules.group_start[g], rules.group_start[g + 1]):
             m = rules.group_market[i]
-            if state.up[rules.venue[m]]:
+            if state.up[rules.venue[m]] and not state.frozen[m]:
                 price[count] = state.last[m] * state.asset[rules.quote[m]]
                 weight[count] = rules.group_weight[i]
                 count += 1

@@ -148,6 +148,8 @@ class PriceState(NamedTuple):
     free, asset : (N,) float64 [numeraire]
         Values of assets by exogenous returns alone, and by their markets.
     up : (V,) bool
+    frozen : (M,) bool
+        Markets whose last price a halt holds; values and indices do without them.
     sample : (C, M) float64
         This tick's sample of each remembering part.
     sampled : (C,) bool
@@ -174,6 +176,7 @@ class PriceState(NamedTuple):
     free: FloatArray
     asset: FloatArray
     up: BoolArray
+    frozen: BoolArray
     sample: FloatArray
     sampled: BoolArray
     step: FloatArray

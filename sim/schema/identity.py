@@ -59,8 +59,11 @@ def resolved(scenario: Scenario) -> dict[str, Any]:
     """
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
     names = margined_names(scenario)
-    for venue in data["venues"].values():
+    for key, venue in data["venues"].items():
         venue["preset"] = None
+        listed = {name for m in scenario.markets if m.venue == key for name in (m.base, m.symbol)}
+        caps = venue["open_interest_caps"]
+        venue["open_interest_caps"] = {name: caps[name] for name in caps if name in listed}
         haircuts, margin = venue["collateral"], venue["margin"]
         venue["collateral"] = {a: haircuts[a] for a in haircuts if a in scenario.assets}
         if isinstance(margin["tiers"], dict):

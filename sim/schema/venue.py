@@ -7,12 +7,13 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from sim.schema.base import Finding, Model, attribute, refuse
+from sim.schema.breaker import Breaker, Withdrawals
 from sim.schema.funding import Funding
 from sim.schema.liquidation import FullLiquidation, Liquidation, ToTargetLiquidation
 from sim.schema.margin import Margin
 from sim.schema.mark import IndexRule, LastMark, Mark
 from sim.schema.presets import merge_preset
-from sim.schema.units import Fraction, Name
+from sim.schema.units import Fraction, Name, Number, Symbol
 from sim.schema.waterfall import Layer, order_findings
 
 
@@ -47,6 +48,18 @@ class Venue(Model):
         "-",
         factory=dict,
     )
+    breakers: list[Breaker] = attribute(
+        "What halts markets or holds their prices in a band.", "-", factory=list
+    )
+    withdrawals: Withdrawals = attribute(
+        "What traders may take out of their accounts.", "-", factory=Withdrawals
+    )
+    open_interest_caps: dict[Symbol, Number] = attribute(
+        "Notional of one side of each market, by symbol or base, beyond which voluntary orders "
+        "may not raise it.",
+        "quote",
+        factory=dict,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -64,6 +77,11 @@ class Venue(Model):
                     Finding(("collateral", asset), f"{haircut:g}", _haircut_allowed(haircut))
                 )
         findings += _target_findings(self)
+        findings += [
+            Finding(("open_interest_caps", key), f"{cap:g}", "a notional of 0 or more")
+            for key, cap in self.open_interest_caps.items()
+            if cap < 0
+        ]
         findings += order_findings(self.waterfall)
         refuse("venue", findings)
         return self

@@ -1,0 +1,93 @@
+"""What traders may take out of an account, and when: the rules and gates of each venue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.core.arrays import FloatArray, IntArray, sums
+from sim.models.breaker import spare_equity
+
+if TYPE_CHECKING:
+    from sim.engine.world import World
+
+ROUNDING = 1e-12
+"""Negative equity below this share of gross notional is rounding."""
+
+NEVER = -1
+"""Tick of something that has not happened yet."""
+
+
+class WithdrawalDesk:
+    """Answers what may leave the accounts of each venue (V).
+
+    Parameters
+    ----------
+    world : World
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.rules = [venue.withdrawals for venue in world.scenario.venues.values()]
+        span = world.clock.span
+        self._negative = np.array([span(rule.gate_after_negative) for rule in self.rules])
+        self._outage = np.array([span(rule.gate_after_outage) for rule in self.rules])
+        self._negative_at = np.full(len(self.rules), NEVER)
+        self._down_at = np.full(len(self.rules), NEVER)
+        self._looked_until = NEVER
+
+    def note(self, broken: IntArray) -> None:
+        """Note which venues have accounts of negative equity among the liquidatable."""
+        world = self.world
+        if not len(broken) or not self._negative.any():
+            return
+        owing = world.out.equity[broken] < -ROUNDING * world.out.notional[broken]
+        self._negative_at[world.clearer[broken[owing]]] = world.tick
+
+    def open(self, venue: int) -> bool:
+        """Return whether anything may leave a venue now."""
+        tick = self.world.tick
+        lately = self._negative_at[venue] > NEVER and tick - self._negative_at[venue] < int(
+            self._negative[venue]
+        )
+        if lately or not self._outage[venue]:
+            return not lately
+        while self._looked_until < tick:
+            self._looked_until += 1
+            self._down_at[self.world.exogenous.outage(self._looked_until)] = self._looked_until
+        down = int(self._down_at[venue])
+        return down == NEVER or tick - down > int(self._outage[venue])
+
+    def spare(self, rows: IntArray, kept: FloatArray) -> FloatArray:
+        """Return what fresh accounts (N,) may give away [numeraire]; `kept` stays in any case."""
+        world = self.world
+        clearer = world.clearer[rows].astype(np.int64)
+        spare = np.maximum(world.out.equity[rows] - kept, 0.0)
+        for v in np.unique(clearer).tolist():
+            mine, rule = clearer == v, self.rules[v]
+            if not self.open(v):
+                spare[mine] = 0.0
+                continue
+            initial = np.zeros(int(mine.sum()))
+            if rule.keep == "initial_margin":
+                initial = self._initial_margin(rows[mine])
+            spare[mine] = spare_equity(
+                world.out.equity[rows[mine]],
+                kept[mine],
+                initial,
+                world.out.notional[rows[mine]],
+                rule.keep_share,
+            )
+        return spare
+
+    def _initial_margin(self, rows: IntArray) -> FloatArray:
+        """Return the initial margin of accounts (N,) [numeraire] at the marks."""
+        world = self.world
+        slots, owner = world.ledger.slots(rows)
+        market = world.ledger.market[slots].astype(np.int64)
+        size = np.abs(world.ledger.quantity[slots]) * world.board.multiplier[market]
+        clearer = world.clearer[rows[owner]].astype(np.int64)
+        notional = size * world.board.mark[market]
+        margin = world.tables.initial_margin(clearer, market, notional, size)
+        return sums(owner, margin * world.quote_price[market], len(rows))
