@@ -8,9 +8,10 @@ generation 0 unless forced moves cost it more than all others; then it is of the
 of those moves, rounded, plus 1.
 
 A mark that averages over time passes moves on slowly, so what a market collected fades with the
-mark's half-life instead of being forgotten after the check; for an oracle, whose posts come late,
-that is its lag plus half of its heartbeat. A venue that marks at an index
-collects the moves of all markets of the asset.
+mark's half-life instead of being forgotten after the check. What waits for an oracle to post it is
+kept until what was collected reaches the oracle's deviation, or its heartbeat has gone by; where
+the oracle has a lag, it fades with the lag and half of the heartbeat. A venue that marks at an
+index collects the moves of all markets of the asset.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.kernels.price_state import ON_TIME
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -31,11 +33,17 @@ def mark_half_life(mark: Any) -> float:
         return float(mark.half_life)
     if mark.kind == "twap":
         return float(mark.window) / 2.0
-    if mark.kind == "oracle":
+    if mark.kind == "oracle" and mark.lag > 0.0:
         return float(mark.lag + mark.heartbeat / 2.0)
     if mark.kind == "median_of":
         return float(np.median([mark_half_life(part) for part in mark.of]))
     return 0.0
+
+
+def post_terms(mark: Any) -> tuple[float, float]:
+    """Return deviation [1] and heartbeat [s] of a mark that is an oracle without lag, else 0, 0."""
+    posts = mark.kind == "oracle" and mark.lag == 0.0
+    return (float(mark.deviation), float(mark.heartbeat)) if posts else (0.0, 0.0)
 
 
 def follows_index(mark: Any) -> bool:
@@ -69,14 +77,20 @@ class GenerationTracker:
         self.other, self.forced = np.zeros(size), np.zeros(size)
         self.weight, self.generation = np.zeros(size), np.zeros(size)
         self.seen = world.board.last.copy()
-        self.quick = self.half_life == 0.0
+        self.deviation, self.heartbeat = np.array([post_terms(mark) for mark in marks])[venue].T
+        self.posts = self.deviation > 0.0
+        self.quick = (self.half_life == 0.0) & ~self.posts
         self.remembers = not self.quick.all()
+        self._seconds = 0.0
+        self._age = np.zeros(size)
+        self._posted = np.zeros(size, dtype=bool)
         self._fade: dict[float, FloatArray] = {}
 
     def begin_tick(self, seconds: float) -> None:
         """Let what averaging marks have taken over fade."""
         if not self.remembers:
             return
+        self._seconds = seconds
         if seconds not in self._fade:
             slow = self.half_life > 0.0
             share = 2.0 ** (-seconds / np.where(slow, self.half_life, 1.0))
@@ -88,6 +102,17 @@ class GenerationTracker:
     def note_other(self) -> None:
         """Book price moves since the last note to causes other than forced orders."""
         self.other += self.mixing @ self._moves()
+        self._note_posts()
+
+    def _note_posts(self) -> None:
+        """Find the oracles that have posted in this tick what was collected."""
+        if not self._seconds > 0.0 or not self.posts.any():
+            return
+        self._age += self._seconds
+        moved = np.abs(np.expm1(self.other + self.forced))
+        reached = moved >= self.deviation * (1.0 - ON_TIME)
+        self._posted = self.posts & (reached | (self._age >= self.heartbeat * (1.0 - ON_TIME)))
+        self._age[self._posted] = 0.0
 
     def pass_calm_ticks(self, prices: FloatArray, seconds: float) -> None:
         """Do what a tick and its check do, for ticks of `seconds` at last prices (T, M)."""
@@ -95,6 +120,7 @@ class GenerationTracker:
             for last in prices:
                 self.begin_tick(seconds)
                 self.other += self.mixing @ np.log(last / self.seen)
+                self._note_posts()
                 self.checked()
                 self.seen = last
         if len(prices):
@@ -114,9 +140,11 @@ class GenerationTracker:
         return np.asarray(moves)
 
     def checked(self) -> None:
-        """Forget what marks without memory have passed on in full."""
+        """Forget what marks without memory, or posts of this tick, have passed on in full."""
+        passed = self.quick | self._posted if self._posted.any() else self.quick
         for values in (self.other, self.forced, self.weight, self.generation):
-            values[self.quick] = 0.0
+            values[passed] = 0.0
+        self._posted[:] = False
 
     def label(self, rows: IntArray) -> IntArray:
         """Return the generation (N,) of newly liquidatable accounts."""

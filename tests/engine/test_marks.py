@@ -128,10 +128,26 @@ def test_what_an_oracle_posted_stands_while_a_cascade_goes_on(tmp_path):
     fields = {"markets": [perp(impact=linear(1.0))], "shocks": [jump(-0.15)]}
     venues = {"one": venue(mark=oracle(deviation=1e-6))}
     result = play(tmp_path, longs((4, 80), (1, 27)), venues=venues, **fields)
-    assert sold(result, "account_id", "tick", "mark_price") == [
-        ("a0", 1, pytest.approx(85)),
-        ("a1", 2, pytest.approx(81)),
+    assert sold(result, "account_id", "tick", "mark_price", "generation") == [
+        ("a0", 1, pytest.approx(85), 0),
+        ("a1", 2, pytest.approx(81), 1),
     ]
+
+
+def test_what_an_oracle_has_posted_does_not_count_again(tmp_path):
+    # a0 makes 81 at tick 1, which is posted at 2 and breaks nobody. The shock at 4 breaks a1.
+    fields = {"markets": [perp(impact=linear(1.0))], "shocks": [jump(-0.15), jump(-0.02, at=4)]}
+    venues = {"one": venue(mark=oracle(deviation=0.001))}
+    result = play(tmp_path, longs((4, 80), (1, 28)), venues=venues, horizon=8, **fields)
+    assert sold(result, "account_id", "tick", "generation") == [("a0", 1, 0), ("a1", 4, 0)]
+
+
+def test_a_move_that_waits_for_the_heartbeat_is_still_known_for_what_it_was(tmp_path):
+    # With a deviation of 10 % the fall to 85 is posted at once, the further one to 81 at tick 7.
+    fields = {"markets": [perp(impact=linear(1.0))], "shocks": [jump(-0.15)]}
+    venues = {"one": venue(mark=oracle(deviation=0.1, heartbeat=6))}
+    result = play(tmp_path, longs((4, 80), (1, 27)), venues=venues, horizon=12, **fields)
+    assert sold(result, "account_id", "tick", "generation") == [("a0", 1, 0), ("a1", 7, 1)]
 
 
 def test_an_oracle_of_a_venue_that_is_down_posts_when_it_returns(tmp_path):
