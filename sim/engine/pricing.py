@@ -16,6 +16,7 @@ from sim.core.arrays import FloatArray, IntArray
 from sim.engine.funding import funding_of, sample_premiums
 from sim.engine.pricing_tables import can_compile, price_rules, price_state
 from sim.kernels.compiling import HAS_NUMBA
+from sim.kernels.price_state import CARRY
 from sim.kernels.prices import MARKS, OPENING, VALUES, price_step
 from sim.models.mark import FundedIndexMark, IndexMethod, MedianOfMark, index_price
 from sim.schema.mark import index_rule, parts_of
@@ -153,10 +154,8 @@ class Pricing:
         self.funding = funding_of(world)
         parts = [parts_of(venue.mark) for venue in world.scenario.venues.values()]
         if HAS_NUMBA and can_compile(parts, world.clock):
-            self.rules = price_rules(
-                world, parts, self.valued_by, self.group, self.groups, self.funding[0]
-            )
-            self.state = price_state(world, self.rules, self.funding[1])
+            self.rules = price_rules(world, parts, self.valued_by, self.group, self.groups)
+            self.state = price_state(world, self.rules, self.funding)
         self._carried: list[tuple[FundedIndexMark, Venue]] = []
         for venue in venues:
             venue.start(world.board.last, world.board.index)
@@ -174,9 +173,9 @@ class Pricing:
                 venue.begin_tick(seconds, self.world.tick)
         value_assets(self.world, self.valued_by)
         index_prices(self.world, self.group, self.groups)
-        sample_premiums(self.world, *self.funding, seconds)
+        sample_premiums(self.world, self.funding, seconds)
         for rule, venue in self._carried:
-            rule.set_carry(self.funding[1].carry[venue.markets])
+            rule.set_carry(self.funding.market[CARRY, venue.markets])
         self._mark()
 
     def refresh(self) -> None:
