@@ -93,9 +93,8 @@ def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
     groups: list[IndexGroup] = []
     group = np.zeros(len(board.ids), dtype=np.int64)
     for m, (base, v) in enumerate(zip(board.base.tolist(), board.venue.tolist(), strict=True)):
-        given = rules[v].weights
-        method = rules[v].method
-        outlier = math.inf if rules[v].outlier is None else float(rules[v].outlier or 0.0)
+        given, method, limit = rules[v].weights, rules[v].method, rules[v].outlier
+        outlier = math.inf if limit is None else limit
         key = (base, method, outlier, tuple(sorted(given.items())))
         if key not in known:
             known[key] = len(groups)
