@@ -14,13 +14,22 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
 from sim.engine.mechanism import NEVER, Mechanism, Series
-from sim.kernels.price_state import FundingRules, FundingState
+from sim.kernels.price_state import (
+    CARRY,
+    LEFT,
+    PERPETUAL,
+    PREMIUM,
+    RATE,
+    RISING,
+    SAMPLES,
+    TICKS,
+)
 from sim.models.funding import funding_payments, funding_rate, premium
 
 if TYPE_CHECKING:
@@ -29,6 +38,24 @@ if TYPE_CHECKING:
 
 REASON = "funding"
 """Reason of the transfers."""
+
+
+class FundingState(NamedTuple):
+    """Samples of the premium, in place; rows in `sim.kernels.price_state`.
+
+    Attributes
+    ----------
+    clock : (4, V) int64
+        Rows `TICKS`, `RISING`, `LEFT`, `SAMPLES`.
+    weight : (V,) float64 [1]
+        Sum of the weights of the samples of the present interval.
+    market : (4, M) float64 [1]
+        Rows `PERPETUAL`, `PREMIUM`, `RATE`, `CARRY`.
+    """
+
+    clock: IntArray
+    weight: FloatArray
+    market: FloatArray
 
 
 class Funding(Mechanism):
@@ -40,7 +67,6 @@ class Funding(Mechanism):
 
     Attributes
     ----------
-    rules : FundingRules
     state : FundingState
     paid : (M,) float64 [quote]
         What those who paid have paid so far.
@@ -51,14 +77,15 @@ class Funding(Mechanism):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.terms = [venue.funding for venue in world.scenario.venues.values()]
-        self.rules = _rules(world, self.terms)
-        self.state = _opening(world, self.rules, self.terms)
+        self.state = _opening(world, self.terms)
+        self.funded = np.flatnonzero(self.state.market[PERPETUAL])
         self.paid = np.zeros(len(world.board.ids))
         self._premium = np.zeros(len(world.board.ids))
 
     def act(self, phase: str) -> None:
         """Make the payments that are due, of venues that are up."""
-        due = (self.rules.ticks > 0) & (self.state.left <= 0) & self.world.board.up
+        clock = self.state.clock
+        due = (clock[TICKS] > 0) & (clock[LEFT] <= 0) & self.world.board.up
         for venue in np.flatnonzero(due).tolist():
             self._pay(venue)
 
@@ -67,19 +94,19 @@ class Funding(Mechanism):
 
         A venue that is down pays when it returns, in a tick that no calm stretch goes through.
         """
-        counting = (self.rules.ticks > 0) & self.world.board.up
+        counting = (self.state.clock[TICKS] > 0) & self.world.board.up
         if not counting.any():
             return NEVER
-        return max(tick, tick - 1 + int(self.state.left[counting].min()))
+        return max(tick, tick - 1 + int(self.state.clock[LEFT, counting].min()))
 
     def series(self) -> list[Series]:
         """Return premium, rate and payments of every perpetual with funding."""
         found = []
-        for m in np.flatnonzero(self.rules.funded).tolist():
+        for m in self.funded.tolist():
             venue = int(self.world.board.venue[m])
             found += [
                 Series("premium", venue, m, partial(self.premium, m)),
-                Series("funding_rate", venue, m, partial(self.state.rate.item, m)),
+                Series("funding_rate", venue, m, partial(self.state.market.item, RATE, m)),
                 Series("funding_paid", venue, m, partial(self.paid.item, m)),
             ]
         return found
@@ -89,27 +116,27 @@ class Funding(Mechanism):
         weight = self.state.weight[self.world.board.venue[market]]
         if weight == 0.0:
             return float(self._premium[market])
-        return float(self.state.premium[market] / weight)
+        return float(self.state.market[PREMIUM, market] / weight)
 
     def _pay(self, venue: int) -> None:
         terms, state = self.terms[venue], self.state
         assert terms is not None
-        for m in np.flatnonzero(self.rules.funded & (self.world.board.venue == venue)).tolist():
+        for m in self.funded[self.world.board.venue[self.funded] == venue].tolist():
             self._premium[m] = self.premium(m)
-            state.rate[m] = _rate(terms, self._premium[m])
+            state.market[RATE, m] = _rate(terms, self._premium[m])
             self._settle(m, terms.reference)
-            state.premium[m] = 0.0
+            state.market[PREMIUM, m] = 0.0
         state.weight[venue] = 0.0
-        state.samples[venue] = 0
-        ticks = int(self.rules.ticks[venue])
-        state.left[venue] += ticks * (1 + int(-state.left[venue]) // ticks)
+        state.clock[SAMPLES, venue] = 0
+        ticks, late = int(state.clock[TICKS, venue]), -int(state.clock[LEFT, venue])
+        state.clock[LEFT, venue] += ticks * (1 + late // ticks)
 
     def _settle(self, market: int, reference: str) -> None:
         """Move what each holder of a perpetual pays or receives through its clearing row."""
         ledger, board = self.world.ledger, self.world.board
         price = float((board.mark if reference == "mark" else board.index)[market])
         held = np.flatnonzero((ledger.market == market) & (ledger.quantity != 0.0))
-        rate = float(self.state.rate[market])
+        rate = float(self.state.market[RATE, market])
         multiplier = float(board.multiplier[market])
         payment = funding_payments(ledger.quantity[held], multiplier, price, rate)
         row: IntArray = ledger.position_row[held].astype(np.int64)
@@ -126,68 +153,56 @@ def build_funding(world: World) -> list[Mechanism]:
     return [Funding(world)] if any_terms else []
 
 
-def funding_of(world: World) -> tuple[FundingRules, FundingState]:
-    """Return how the premiums of a world are sampled, and the samples."""
+def funding_of(world: World) -> FundingState:
+    """Return the samples of the premiums of a world; nothing is sampled where none has funding."""
     for mechanism in world.mechanisms:
         if isinstance(mechanism, Funding):
-            return mechanism.rules, mechanism.state
-    nothing: list[FundingTerms | None] = [None] * len(world.venue_names)
-    rules = _rules(world, nothing)
-    return rules, _opening(world, rules, nothing)
+            return mechanism.state
+    return _opening(world, [None] * len(world.venue_names))
 
 
-def sample_premiums(world: World, rules: FundingRules, state: FundingState, seconds: float) -> None:
+def sample_premiums(world: World, state: FundingState, seconds: float) -> None:
     """Sample the premiums of venues that are up, and set the carry of this tick.
 
     Parameters
     ----------
     world : World
         Index prices are fresh.
-    rules, state : FundingRules, FundingState
+    state : FundingState
     seconds : float
         Time since the tick before [s]; at tick 0 none has passed, and no sample is taken.
     """
-    board = world.board
-    funded = rules.ticks > 0
+    board, clock, market = world.board, state.clock, state.market
+    funded = clock[TICKS] > 0
     if not funded.any():
         return
     up = funded & board.up
-    mine = rules.funded & up[board.venue]
+    mine = (market[PERPETUAL] > 0.0) & up[board.venue]
     if seconds > 0.0:
-        state.left[funded] -= 1
-        state.samples[up] += 1
-        weight = np.where(rules.rising, state.samples, 1.0)
+        clock[LEFT, funded] -= 1
+        clock[SAMPLES, up] += 1
+        weight = np.where(clock[RISING] == 1, clock[SAMPLES], 1.0)
         state.weight[up] += weight[up]
         sample = premium(board.last[mine], board.index[mine])
-        state.premium[mine] += weight[board.venue[mine]] * sample
-    share = np.maximum(state.left, 0) / np.where(funded, rules.ticks, 1)
-    state.carry[mine] = state.rate[mine] * share[board.venue[mine]]
+        market[PREMIUM, mine] += weight[board.venue[mine]] * sample
+    share = np.maximum(clock[LEFT], 0) / np.where(funded, clock[TICKS], 1)
+    market[CARRY, mine] = market[RATE, mine] * share[board.venue[mine]]
 
 
-def _rules(world: World, terms: list[FundingTerms | None]) -> FundingRules:
-    ticks = [0 if one is None else world.clock.span(one.interval) for one in terms]
-    has = np.array([one is not None for one in terms])
-    perpetual = np.array([market.kind == "perpetual" for market in world.scenario.markets])
-    return FundingRules(
-        ticks=np.array(ticks, dtype=np.int64),
-        rising=np.array([one is not None and one.sampling == "rising" for one in terms]),
-        funded=perpetual & has[world.board.venue],
-    )
-
-
-def _opening(world: World, rules: FundingRules, terms: list[FundingTerms | None]) -> FundingState:
+def _opening(world: World, terms: list[FundingTerms | None]) -> FundingState:
     """Return the state at the start, with the rates that no premium gives."""
-    left = [0 if one is None else world.clock.span(one.first_payment) for one in terms]
-    rate: FloatArray = np.array([0.0 if one is None else _rate(one, 0.0) for one in terms])
-    venues, markets = len(terms), len(world.board.ids)
-    return FundingState(
-        left=np.array(left, dtype=np.int64),
-        samples=np.zeros(venues, dtype=np.int64),
-        weight=np.zeros(venues),
-        premium=np.zeros(markets),
-        rate=np.where(rules.funded, rate[world.board.venue], 0.0),
-        carry=np.zeros(markets),
-    )
+    clock = np.zeros((4, len(terms)), dtype=np.int64)
+    market = np.zeros((4, len(world.board.ids)))
+    for v, one in enumerate(terms):
+        if one is None:
+            continue
+        clock[TICKS, v] = world.clock.span(one.interval)
+        clock[RISING, v] = one.sampling == "rising"
+        clock[LEFT, v] = world.clock.span(one.first_payment)
+        for m in np.flatnonzero(world.board.venue == v).tolist():
+            if world.scenario.markets[m].kind == "perpetual":
+                market[PERPETUAL, m], market[RATE, m] = 1.0, _rate(one, 0.0)
+    return FundingState(clock, np.zeros(len(terms)), market)
 
 
 def _rate(terms: FundingTerms, mean: float) -> float:

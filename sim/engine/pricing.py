@@ -16,6 +16,7 @@ from sim.core.arrays import FloatArray, IntArray
 from sim.engine.funding import funding_of, sample_premiums
 from sim.engine.pricing_tables import can_compile, price_rules, price_state
 from sim.kernels.compiling import HAS_NUMBA
+from sim.kernels.price_state import CARRY
 from sim.kernels.prices import MARKS, OPENING, VALUES, price_step
 from sim.models.mark import FundedIndexMark, IndexMethod, MedianOfMark, index_price
 from sim.schema.mark import index_rule, parts_of
@@ -94,9 +95,8 @@ def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
     groups: list[IndexGroup] = []
     group = np.zeros(len(board.ids), dtype=np.int64)
     for m, (base, v) in enumerate(zip(board.base.tolist(), board.venue.tolist(), strict=True)):
-        given = rules[v].weights
-        method = rules[v].method
-        outlier = math.inf if rules[v].outlier is None else float(rules[v].outlier or 0.0)
+        given, method, limit = rules[v].weights, rules[v].method, rules[v].outlier
+        outlier = math.inf if limit is None else limit
         key = (base, method, outlier, tuple(sorted(given.items())))
         if key not in known:
             known[key] = len(groups)
@@ -155,10 +155,8 @@ class Pricing:
         self.funding = funding_of(world)
         parts = [parts_of(venue.mark) for venue in world.scenario.venues.values()]
         if HAS_NUMBA and can_compile(parts, world.clock):
-            self.rules = price_rules(
-                world, parts, self.valued_by, self.group, self.groups, self.funding[0]
-            )
-            self.state = price_state(world, self.rules, self.funding[1])
+            self.rules = price_rules(world, parts, self.valued_by, self.group, self.groups)
+            self.state = price_state(world, self.rules, self.funding)
         self._carried: list[tuple[FundedIndexMark, Venue]] = []
         for venue in venues:
             venue.start(world.board.last, world.board.index)
@@ -178,9 +176,9 @@ class Pricing:
                 venue.begin_tick(seconds, world.tick)
         value_assets(world, self.valued_by)
         index_prices(world, self.group, self.groups)
-        sample_premiums(world, *self.funding, seconds)
+        sample_premiums(world, self.funding, seconds)
         for rule, venue in self._carried:
-            rule.set_carry(self.funding[1].carry[venue.markets])
+            rule.set_carry(self.funding.market[CARRY, venue.markets])
         self._mark()
 
     def refresh(self) -> None:

@@ -13,6 +13,7 @@ from sim.engine.draft import starts
 from sim.kernels.price_state import (
     EMA,
     FUNDED,
+    GEOMETRIC,
     INDEX,
     LAST,
     OF_BASIS,
@@ -20,14 +21,13 @@ from sim.kernels.price_state import (
     OF_LAST,
     ORACLE,
     TWAP,
-    FundingRules,
-    FundingState,
     PriceRules,
     PriceState,
 )
 
 if TYPE_CHECKING:
     from sim.core.clock import TickClock
+    from sim.engine.funding import FundingState
     from sim.engine.pricing import IndexGroup
     from sim.engine.world import World
 
@@ -65,7 +65,6 @@ def price_rules(
     valued_by: list[tuple[int, IntArray]],
     group: IntArray,
     groups: list[IndexGroup],
-    funding: FundingRules,
 ) -> PriceRules:
     """Return the rules of a world whose venues' marks have these parts."""
     board = world.board
@@ -88,25 +87,26 @@ def price_rules(
         group_median=np.array([one.method != "mean" for one in groups], dtype=np.bool_),
         group_outlier=_floats([one.outlier for one in groups]),
         part_start=_starts(parts),
-        part_kind=np.array([KINDS[part.kind] for part in flat], dtype=np.int64),
+        part_kind=np.array([_kind(part) for part in flat], dtype=np.int64),
         part_source=np.array([SOURCES[getattr(p, "of", "last")] for p in flat], dtype=np.int64),
         part_gain=_floats([_gain(part, seconds) for part in flat]),
         part_window=_floats([_window(part) for part in flat]),
-        part_geometric=np.array([getattr(p, "mean", "") == "geometric" for p in flat], np.bool_),
-        part_deviation=_floats([getattr(part, "deviation", 0.0) for part in flat]),
         part_lag=np.array(
             [world.clock.span(getattr(part, "lag", 0.0)) for part in flat], dtype=np.int64
         ),
         venue_start=_starts(by_venue),
         venue_market=_joined(by_venue),
-        funding=funding,
     )
 
 
+def _kind(part: Any) -> int:
+    return GEOMETRIC if getattr(part, "mean", "") == "geometric" else KINDS[part.kind]
+
+
 def _gain(part: Any, seconds: float) -> float:
-    """Return the weight of a moving average's new sample after one tick."""
+    """Return the weight of a moving average's new sample, or the deviation of an oracle."""
     if part.kind != "ema":
-        return 0.0
+        return float(getattr(part, "deviation", 0.0))
     return -math.expm1(-seconds * math.log(2.0) / float(part.half_life))
 
 
@@ -121,7 +121,8 @@ def price_state(world: World, rules: PriceRules, funding: FundingState) -> Price
     parts, markets = len(rules.part_kind), len(board.ids)
     sources = np.stack([board.last, board.index, board.last - board.index])
     start: FloatArray = sources[rules.part_source]
-    windows = np.where(rules.part_kind == TWAP, rules.part_window, 0.0)
+    means = (rules.part_kind == TWAP) | (rules.part_kind == GEOMETRIC)
+    windows = np.where(means, rules.part_window, 0.0)
     longest = float(windows.max(initial=0.0))
     room = 2 * (math.ceil(longest / world.clock.seconds) + 2) if longest else 0
     room = max(room, int(rules.part_lag.max(initial=0)))
@@ -140,14 +141,15 @@ def price_state(world: World, rules: PriceRules, funding: FundingState) -> Price
         sampled=np.zeros(parts, dtype=np.bool_),
         step=np.zeros(parts),
         average=start.copy(),
-        age=np.zeros((parts, markets)),
         origin=start.copy(),
         history=np.zeros((parts, markets)),
         lasted=np.zeros((parts, room)),
         deviation=past,
         begin=np.zeros(parts, dtype=np.int64),
         end=np.zeros(parts, dtype=np.int64),
-        funding=funding,
+        funding_count=funding.clock,
+        funding_weight=funding.weight,
+        funding=funding.market,
     )
 
 

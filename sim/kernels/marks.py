@@ -13,14 +13,23 @@ import numpy as np
 from sim.kernels.compiling import compiled_part
 from sim.kernels.price_state import (
     BASIS_FLOOR,
+    CARRY,
     EMA,
     FUNDED,
+    GEOMETRIC,
     INDEX,
     LAST,
+    LEFT,
     OF_BASIS,
     OF_LAST,
     ON_TIME,
     ORACLE,
+    PERPETUAL,
+    PREMIUM,
+    RATE,
+    RISING,
+    SAMPLES,
+    TICKS,
     TIE,
     TWAP,
     PriceRules,
@@ -42,7 +51,7 @@ def _source(rules: PriceRules, state: PriceState, c: int, m: int) -> float:
 @compiled_part
 def _deviation(rules: PriceRules, state: PriceState, c: int, m: int) -> float:
     """Return how far a window's sample is from the starting price; in logarithms if geometric."""
-    if rules.part_geometric[c]:
+    if rules.part_kind[c] == GEOMETRIC:
         return math.log(state.sample[c, m] / state.origin[c, m])
     return float(state.sample[c, m] - state.origin[c, m])
 
@@ -105,7 +114,7 @@ def begin_tick_loop(rules: PriceRules, state: PriceState, seconds: float) -> Non
                     m = rules.venue_market[k]
                     before = state.average[c, m]
                     state.average[c, m] = before + gain * (state.sample[c, m] - before)
-            if kind == TWAP and state.sampled[c] and state.step[c] != 0.0:
+            if kind in (TWAP, GEOMETRIC) and state.sampled[c] and state.step[c] != 0.0:
                 _remember_sample(rules, state, c, v)
             if kind == ORACLE and state.sampled[c] and rules.part_lag[c] > 0:
                 at = state.end[c] % rules.part_lag[c]
@@ -114,7 +123,7 @@ def begin_tick_loop(rules: PriceRules, state: PriceState, seconds: float) -> Non
                     state.deviation[c, at, m] = state.sample[c, m]
                 state.end[c] += 1
             state.step[c] = seconds
-            if kind == TWAP:
+            if kind in (TWAP, GEOMETRIC):
                 _weigh_history(rules, state, c, v)
             state.sampled[c] = False
 
@@ -138,38 +147,38 @@ def post_oracles_loop(rules: PriceRules, state: PriceState, seconds: float) -> N
                 if lag > 0:
                     seen = state.deviation[c, state.end[c] % lag, m]
                 posted = state.average[c, m]
-                state.age[c, m] += seconds
-                least = rules.part_deviation[c] * posted * (1.0 - TIE)
-                if abs(seen - posted) >= least or state.age[c, m] >= heartbeat:
+                state.history[c, m] += seconds
+                least = rules.part_gain[c] * posted * (1.0 - TIE)
+                if abs(seen - posted) >= least or state.history[c, m] >= heartbeat:
                     state.average[c, m] = seen
-                    state.age[c, m] = 0.0
+                    state.history[c, m] = 0.0
 
 
 @compiled_part
 def sample_premiums_loop(rules: PriceRules, state: PriceState, seconds: float) -> None:
     """Sample the premiums of venues that are up, and set the carry of this tick."""
-    terms, funding = rules.funding, state.funding
+    count, market = state.funding_count, state.funding
     for v in range(state.up.shape[0]):
-        if terms.ticks[v] == 0:
+        if count[TICKS, v] == 0:
             continue
         if seconds > 0.0:
-            funding.left[v] -= 1
+            count[LEFT, v] -= 1
         if not state.up[v]:
             continue
         weight = 0.0
         if seconds > 0.0:
-            funding.samples[v] += 1
-            weight = float(funding.samples[v]) if terms.rising[v] else 1.0
-            funding.weight[v] += weight
-        share = max(funding.left[v], 0) / terms.ticks[v]
+            count[SAMPLES, v] += 1
+            weight = float(count[SAMPLES, v]) if count[RISING, v] == 1 else 1.0
+            state.funding_weight[v] += weight
+        share = max(count[LEFT, v], 0) / count[TICKS, v]
         for k in range(rules.venue_start[v], rules.venue_start[v + 1]):
             m = rules.venue_market[k]
-            if not terms.funded[m]:
+            if market[PERPETUAL, m] == 0.0:
                 continue
             index = state.reference[m]
             if seconds > 0.0:
-                funding.premium[m] += weight * ((state.last[m] - index) / index)
-            funding.carry[m] = funding.rate[m] * share
+                market[PREMIUM, m] += weight * ((state.last[m] - index) / index)
+            market[CARRY, m] = market[RATE, m] * share
 
 
 @compiled_part
@@ -181,7 +190,7 @@ def _part_price(rules: PriceRules, state: PriceState, c: int, m: int) -> float:
     if kind == INDEX:
         return float(state.reference[m])
     if kind == FUNDED:
-        return float(state.reference[m] * (1.0 + state.funding.carry[m]))
+        return float(state.reference[m] * (1.0 + state.funding[CARRY, m]))
     sample = _source(rules, state, c, m)
     state.sample[c, m] = sample
     if kind == ORACLE:
@@ -193,7 +202,7 @@ def _part_price(rules: PriceRules, state: PriceState, c: int, m: int) -> float:
         window = rules.part_window[c]
         current = min(state.step[c], window) * _deviation(rules, state, c, m)
         mean = (state.history[c, m] + current) / window
-        if rules.part_geometric[c]:
+        if rules.part_kind[c] == GEOMETRIC:
             return float(state.origin[c, m] * math.exp(mean))
         price = state.origin[c, m] + mean
     if rules.part_source[c] == OF_BASIS:

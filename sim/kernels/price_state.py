@@ -6,11 +6,21 @@ from typing import NamedTuple
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray
 
-LAST, INDEX, EMA, TWAP, ORACLE, FUNDED = range(6)
-"""Codes of the parts of a mark."""
+LAST, INDEX, EMA, TWAP, GEOMETRIC, ORACLE, FUNDED = range(7)
+"""Codes of the parts of a mark; `GEOMETRIC` is a `TWAP` of logarithms."""
 
 OF_LAST, OF_INDEX, OF_BASIS = range(3)
 """Codes of what a part averages or posts: last price, index, or last price minus index."""
+
+TICKS, RISING, LEFT, SAMPLES = range(4)
+"""Rows of what is counted of each venue's funding: ticks from one payment to the next (0 without
+funding); 1 if samples weigh 1, 2, 3 ...; ticks to the next payment, 0 or less where it is due;
+samples of the present interval."""
+
+PERPETUAL, PREMIUM, RATE, CARRY = range(4)
+"""Rows of what is kept of each market's funding: 1 for a perpetual with funding; sum of weight
+times premium in the present interval; rate of the last payment; that rate times the share of the
+interval that was left at the opening of the tick."""
 
 TIE = 1e-12
 """Relative tolerance in which two halves of index weights, or two distances, count as equal."""
@@ -21,51 +31,6 @@ ON_TIME = 1e-9
 BASIS_FLOOR = 0.01
 """Least mark of a part that adds an average basis to the index, as a share of the index: after a
 fall that is larger than the price the sum would be negative, and no venue's price is."""
-
-
-class FundingRules(NamedTuple):
-    """How premiums are sampled: V venues, M markets.
-
-    Attributes
-    ----------
-    ticks : (V,) int64
-        Ticks from one payment to the next; 0 for a venue without funding.
-    rising : (V,) bool
-        Weights 1, 2, 3 ... of the samples of an interval, else all alike.
-    funded : (M,) bool
-        Perpetuals on venues with funding.
-    """
-
-    ticks: IntArray
-    rising: BoolArray
-    funded: BoolArray
-
-
-class FundingState(NamedTuple):
-    """Samples of the premium, in place.
-
-    Attributes
-    ----------
-    left : (V,) int64
-        Ticks to the next payment; 0 or less where it is due.
-    samples : (V,) int64
-        Samples of the present interval.
-    weight : (V,) float64 [1]
-        Sum of their weights.
-    premium : (M,) float64 [1]
-        Sum of weight times premium.
-    rate : (M,) float64 [1]
-        Rate of the last payment.
-    carry : (M,) float64 [1]
-        ``rate`` times the share of the interval that was left at the opening of the tick.
-    """
-
-    left: IntArray
-    samples: IntArray
-    weight: FloatArray
-    premium: FloatArray
-    rate: FloatArray
-    carry: FloatArray
 
 
 class PriceRules(NamedTuple):
@@ -97,19 +62,15 @@ class PriceRules(NamedTuple):
     part_source : (C,) int64
         What the part averages or posts.
     part_gain : (C,) float64 [1]
-        Weight of an `EMA`'s new sample after one tick.
+        Weight of an `EMA`'s new sample after one tick; move since its last post at which an
+        `ORACLE` posts again.
     part_window : (C,) float64 [s]
-        Window of a `TWAP`, heartbeat of an `ORACLE`.
-    part_geometric : (C,) bool
-        Whether a `TWAP` averages logarithms.
-    part_deviation : (C,) float64 [1]
-        Move since its last post at which an `ORACLE` posts again.
+        Window of a mean, heartbeat of an `ORACLE`.
     part_lag : (C,) int64
         Ticks by which what an `ORACLE` sees is old.
     venue_start : (V + 1,) int64
     venue_market : (M,) int64
         Markets of each venue.
-    funding : FundingRules
     """
 
     quote: IntArray
@@ -130,12 +91,9 @@ class PriceRules(NamedTuple):
     part_source: IntArray
     part_gain: FloatArray
     part_window: FloatArray
-    part_geometric: BoolArray
-    part_deviation: FloatArray
     part_lag: IntArray
     venue_start: IntArray
     venue_market: IntArray
-    funding: FundingRules
 
 
 class PriceState(NamedTuple):
@@ -157,17 +115,21 @@ class PriceState(NamedTuple):
         Time since the tick before, as the part counts it.
     average : (C, M) float64
         An `EMA` at the end of the tick before; what an `ORACLE` posted last.
-    age : (C, M) float64 [s]
-        Time since then.
     origin, history : (C, M) float64
-        Starting price of a `TWAP`, and its window's sum of duration times deviation.
+        Starting price of a mean, and its window's sum of duration times deviation; the history of
+        an `ORACLE` is the time since its last post [s].
     lasted : (C, H) float64 [s]
     deviation : (C, H, M) float64
-        Past samples of a `TWAP`, rows ``begin : end``, oldest first; of an `ORACLE`, sample
+        Past samples of a mean, rows ``begin : end``, oldest first; of an `ORACLE`, sample
         number k in row ``k % lag``.
     begin, end : (C,) int64
         Of an `ORACLE`, `end` counts the samples so far.
-    funding : FundingState
+    funding_count : (4, V) int64
+        Rows `TICKS`, `RISING`, `LEFT`, `SAMPLES`.
+    funding_weight : (V,) float64 [1]
+        Sum of the weights of the samples of the present interval.
+    funding : (4, M) float64 [1]
+        Rows `PERPETUAL`, `PREMIUM`, `RATE`, `CARRY`.
     """
 
     last: FloatArray
@@ -181,11 +143,12 @@ class PriceState(NamedTuple):
     sampled: BoolArray
     step: FloatArray
     average: FloatArray
-    age: FloatArray
     origin: FloatArray
     history: FloatArray
     lasted: FloatArray
     deviation: FloatArray
     begin: IntArray
     end: IntArray
-    funding: FundingState
+    funding_count: IntArray
+    funding_weight: FloatArray
+    funding: FloatArray
