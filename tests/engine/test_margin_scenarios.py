@@ -29,6 +29,7 @@ class Outcome(NamedTuple):
     start: float
     highest: float
     sold: float
+    accounts: int
     lowest: float
     volatility: float
 
@@ -57,6 +58,7 @@ def outcomes(monkeypatch_module: pytest.MonkeyPatch) -> dict[str, Outcome]:
             float(rate.iloc[0]),
             float(rate.max()),
             float(result.venues["liquidated_notional"].sum()),
+            result.summary["accounts_liquidated"],
             result.summary["markets"]["ccp/INDEX-FUT"]["min_price"],
             float(volatility.max()),
         )
@@ -82,6 +84,7 @@ def test_each_measure_damps_the_spiral(outcomes: dict[str, Outcome], name: str) 
     assert damped.start > 1.2 * plain.start
     assert damped.highest < 0.9 * plain.highest
     assert damped.sold < 0.6 * plain.sold
+    assert damped.accounts < 0.95 * plain.accounts
     assert damped.lowest > plain.lowest
 
 
