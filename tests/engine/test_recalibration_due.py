@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,11 @@ def test_a_long_run_with_calm_stretches_agrees(sweeps: None) -> None:
     assert moved["b", "margin_multiplier"] == 3
     assert len(due.liquidations) > 10
     assert_same(full, due)
+
+
+def test_compiled_and_plain_kernels_agree(sweeps: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = sim.run(sim.load_text(CALM.format(mode="due"), file="<t>"))
+    for name, module in list(sys.modules.items()):
+        if name.startswith("sim.") and hasattr(module, "HAS_NUMBA"):
+            monkeypatch.setattr(module, "HAS_NUMBA", False)
+    assert_same(compiled, sim.run(sim.load_text(CALM.format(mode="due"), file="<t>")))

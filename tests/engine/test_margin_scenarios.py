@@ -1,4 +1,7 @@
-"""A margin spiral happens, and the measures of EMIR Article 28 damp it."""
+"""The scenarios of changing margins show what their comments say.
+
+A margin spiral happens, and the measures of EMIR Article 28 damp it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import pytest
 
 import sim
 
-SCENARIO = Path(__file__).parents[2] / "scenarios" / "venues" / "margin-spiral.yaml"
+VENUES = Path(__file__).parents[2] / "scenarios" / "venues"
+SCENARIO = VENUES / "margin-spiral.yaml"
 SHOCK = 24 * 3600.0
 VARIANTS: dict[str, dict[str, Any]] = {
     "constant": {"every": "1000d"},
@@ -25,6 +29,7 @@ class Outcome(NamedTuple):
     start: float
     highest: float
     sold: float
+    accounts: int
     lowest: float
     volatility: float
 
@@ -53,6 +58,7 @@ def outcomes(monkeypatch_module: pytest.MonkeyPatch) -> dict[str, Outcome]:
             float(rate.iloc[0]),
             float(rate.max()),
             float(result.venues["liquidated_notional"].sum()),
+            result.summary["accounts_liquidated"],
             result.summary["markets"]["ccp/INDEX-FUT"]["min_price"],
             float(volatility.max()),
         )
@@ -78,6 +84,7 @@ def test_each_measure_damps_the_spiral(outcomes: dict[str, Outcome], name: str) 
     assert damped.start > 1.2 * plain.start
     assert damped.highest < 0.9 * plain.highest
     assert damped.sold < 0.6 * plain.sold
+    assert damped.accounts < 0.95 * plain.accounts
     assert damped.lowest > plain.lowest
 
 
@@ -93,3 +100,28 @@ def test_the_comparison_in_the_file_is_what_it_prints(outcomes: dict[str, Outcom
         assert float(highest) == pytest.approx(100 * found.highest, abs=0.05)
         assert float(sold) == pytest.approx(found.sold / 1e6, abs=0.5)
         assert float(lowest) == pytest.approx(found.lowest, abs=0.5)
+
+
+def test_a_venue_that_raises_margins_in_stress_sells_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIQSIM_CHECK", "0")  # checked as a user runs it
+    path = VENUES / "stress-multipliers.yaml"
+    result = sim.run(sim.load(path))
+    venues, markets = result.summary["venues"], result.summary["markets"]
+    for words, written in (
+        ("accounts liquidated", [venues[v]["accounts_liquidated"] for v in ("fixed", "dynamic")]),
+        (
+            "sold by force",
+            [round(venues[v]["liquidated_notional"] / 1e6) for v in ("fixed", "dynamic")],
+        ),
+        (
+            "lowest price",
+            [round(markets[f"{v}/BTC-PERP"]["min_price"]) for v in ("fixed", "dynamic")],
+        ),
+    ):
+        line = next(x for x in path.read_text("utf-8").splitlines() if words in x)
+        assert line.split()[-2:] == [f"{value:,}" for value in written]
+    table = result.mechanisms[result.mechanisms["series"] == "margin_multiplier"]
+    since = table["time"][table["value"].diff() != 0].to_list()
+    assert [(t - 3600) / 60 for t in since[1:]] == [2, 4, 35, 48]  # prices are back at 20 min
