@@ -21,10 +21,10 @@ def liquidation_findings(scenario: Scenario) -> Iterator[Finding]:
             yield from _step_findings(scenario, name, rule, path)
         if isinstance(rule, PerBlockLiquidation):
             most = scenario.engine.max_generations
-            if scenario.clock.tick / rule.block > most:
-                shortest = scenario.clock.tick / most
-                found = f"{rule.block:g} s, shorter than a tick can go through"
-                yield Finding((*path, "block"), found, f"at least {shortest:g} s")
+            if scenario.clock.tick / rule.block >= most:
+                found = f"{rule.block:g} s, which is engine.max_generations or more in a tick"
+                longest = scenario.clock.tick / most
+                yield Finding((*path, "block"), found, f"more than {longest:g} s")
 
 
 def _step_findings(

@@ -71,6 +71,23 @@ def test_with_latency_the_rest_waits_for_the_next_batch(latency, tmp_path):
     assert len(ticks) == 2
 
 
+def test_orders_that_nobody_fills_do_not_go_round_in_a_tick(tmp_path):
+    # The mark is an average; the last price is below the band from the start, every tick anew.
+    venues = one(price_band=0.01)
+    venues["one"]["mark"] = {"kind": "twap", "window": 100}
+    result = play(
+        tmp_path,
+        longs((10, 200), (10, 100)),
+        venues=venues,
+        markets=[perp(impact=linear(1.0))],
+        shocks=[{"kind": "ramp", "at": 1, "duration": 50, "asset": "BTC", "return": -0.5}],
+        horizon=50,
+        engine={"max_generations": 2},
+    )
+    assert result.liquidations.empty
+    assert waiting_at(result, 49) > 0
+
+
 def test_accounts_in_one_market_share_what_fits_pro_rata(tmp_path):
     result = play(
         tmp_path,

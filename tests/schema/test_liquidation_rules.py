@@ -25,7 +25,7 @@ CASES = [
     ("{kind: tier_steps}", "kind", "tiers to go down"),
     ("{kind: per_block, block: 0s}", "block", "a number above 0"),
     ("{kind: per_block, block: 500us}", "block", "a duration such as"),
-    ("{kind: per_block, block: 0.5ms}", "block", "at least 0.001 s"),
+    ("{kind: per_block, block: 0.5ms}", "block", "more than 0.001 s"),
     ("{kind: per_block, share: 0}", "share", "a number above 0"),
     ("{kind: per_block, most_account: 0}", "most_account", "a number above 0"),
     ("{kind: per_block, least: 2e5}", "least", "at most most_account, 100000"),
@@ -64,10 +64,10 @@ def test_steps_that_no_ladder_has_are_refused(rule, key, allowed):
 
 
 def test_steps_and_blocks_that_fit_are_taken():
-    text = GOOD.replace(BETA, "liquidation: {kind: per_block, block: 1ms}")
+    text = GOOD.replace(BETA, "liquidation: {kind: per_block, block: 2ms}")
     text = text.replace(
         "  gamma:\n", "  gamma:\n    liquidation: {kind: tier_steps, drop: 2, from_tier: 3}\n"
     )
     venues = load_text(text, file="good.yaml").venues
     assert venues["gamma"].liquidation.drop == 2
-    assert venues["beta"].liquidation.block == 0.001
+    assert venues["beta"].liquidation.block == 0.002
