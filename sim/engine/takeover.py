@@ -244,6 +244,7 @@ class Backstop:
         if owed * price > DUST * self.layer.capital:
             self.failed = True
             self._pass_on(own, owed)
+        self._taken.clear()
 
     def _pass_on(self, column: int, owed: float) -> None:
         """Let a debt [asset units] go down the rest of the waterfall.

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
 import sim
+from sim.engine.stretch import Stretches
 from sim.engine.takeover import Backstop
 from tests.engine.backstop_worlds import backstopped
 from tests.engine.random_worlds import load
@@ -60,6 +61,54 @@ def test_due_and_full_agree(folder, world):
 @given(world=backstopped())
 def test_due_and_full_agree_on_many_worlds(folder, world):
     assert_agree(folder, world)
+
+
+CALM = """
+schema_version: 1
+name: calm
+seed: 1
+clock: {{tick: 1s, horizon: 30min}}
+record: {{every: 60s}}
+engine: {{margin_check: {mode}}}
+assets: {{USDT: {{price: 1}}, BTC: {{price: 100, volatility: 0.6}}}}
+venues:
+  a:
+    margin: {{kind: cross, maintenance_rate: 0.01}}
+    waterfall: [{{kind: backstop, capital: 1e6, unwind: 90s}}, {{kind: adl}}]
+markets:
+  - {{venue: a, symbol: BTC-PERP, kind: perpetual, base: BTC, quote: USDT,
+     impact: {{kind: linear, depth: 1e7, resilience_half_life: 20s}}}}
+traders:
+  - {{cohort: c, count: 300, venues: {{a: 1}}, long_share: 0.7,
+     equity: {{dist: constant, value: 1000}}, leverage: {{dist: uniform, min: 2, max: 40}}}}
+shocks:
+  - {{kind: gbm, assets: [BTC]}}
+  - {{kind: jump, at: 10min, asset: BTC, return: -0.03}}
+"""
+
+
+def test_ticks_are_calm_but_for_those_in_which_it_holds_something(monkeypatch):
+    stepped, advance = [], Stretches.advance
+
+    def noting(self, tick):
+        holding = any(desk.holding for desk in self.world.mechanisms[0].desks)
+        reached, phase = advance(self, tick)
+        stepped.append((tick, reached - tick, holding))
+        return reached, phase
+
+    monkeypatch.setattr(Stretches, "advance", noting)
+    full, due = (
+        sim.run(sim.load_text(CALM.format(mode=mode), file="<t>")) for mode in ("full", "due")
+    )
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
+    assert full.summary["backstop_notional"] > 1e5
+    taken = full.liquidations.query("kind == 'backstop'")["tick"]
+    late = [ticks for tick, ticks, _ in stepped if tick > taken.max() + 90]
+    assert sum(late) > 300
+    assert sum(ticks for tick, ticks, _ in stepped if tick < taken.min()) > 300
+    assert sum(holding for _, _, holding in stepped) > 90
+    assert not any(ticks for _, ticks, holding in stepped if holding)
 
 
 @examples(max_examples=80)
