@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cli.command import SMALL, invoke
 
 FUND = "{kind: insurance_fund, size: 1e5}"
-BACKSTOP = "{kind: backstop, capital: 1e6, unwind: 3s}"
+BACKSTOP = "{kind: backstop, capital: 1e6, takes_negative: true, unwind: 3s}"
 
 
 def headings(text: str, folder: Path) -> str:
