@@ -176,9 +176,7 @@ def drawdown(window="10s", share=0.3):
     return adl(trigger={"drawdown": share, "window": window})
 
 
-@pytest.mark.parametrize(
-    ("size", "hit"), [(60.0, {"l2", "l3"}), (68.0, {"l3"}), (200.0, set())]
-)
+@pytest.mark.parametrize(("size", "hit"), [(60.0, {"l2", "l3"}), (68.0, {"l3"}), (200.0, set())])
 def test_a_fund_below_its_peak_starts_deleveraging(tmp_path, size, hit):
     # Losses of 20, 15 and 15. 60 -> 40 is 33 % below the peak; 68 -> 48 is 29 %, 33 is 51 %.
     book = {"l1": (20, 2, 100), "l2": (45, 2, 100), "l3": (65, 2, 100), "winner": (500, -9, 100)}
@@ -280,7 +278,13 @@ def test_fees_go_to_the_fund_of_their_contract(tmp_path):
 
 
 def test_deleveraging_begins_where_the_fund_of_one_contract_is_short(tmp_path):
-    winner = ("w", "w", "one", {"USDT": 500}, [("one/BTC-PERP", -3, 100), ("one/ETH-PERP", -10, 10)])
+    winner = (
+        "w",
+        "w",
+        "one",
+        {"USDT": 500},
+        [("one/BTC-PERP", -3, 100), ("one/ETH-PERP", -10, 10)],
+    )
     loser = ("a", "a", "one", {"USDT": 40}, BOTH)
     for eth, hit in ((10, 0), (9, 4)):
         result = play(

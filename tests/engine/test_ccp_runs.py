@@ -79,9 +79,7 @@ def test_layers_pay_in_the_order_written(tmp_path, loss, own, skin, fund, assess
     assert series["assessments_paid"] == pytest.approx(assessed)
 
 
-@pytest.mark.parametrize(
-    ("loss", "assessed", "haircut"), [(1200, 100, 0), (2600, 1265, 235)]
-)
+@pytest.mark.parametrize(("loss", "assessed", "haircut"), [(1200, 100, 0), (2600, 1265, 235)])
 def test_gains_are_cut_when_assessments_are_used_up(tmp_path, loss, assessed, haircut):
     # 40 contracts lose `loss`; 8 % of the margin, so 40 of the fund of 500. Gains are 2,000.
     fall = loss / 4000

@@ -117,14 +117,17 @@ def check_losses(result, world):
         assert facts["insurance_fund"] >= -scale
         sizes = {layer["kind"]: layer for layer in rules["waterfall"]}
         if "skin_in_the_game" in sizes:
-            assert paid["skin_in_the_game"] <= worth(result, name, sizes["skin_in_the_game"]) + scale
+            assert (
+                paid["skin_in_the_game"] <= worth(result, name, sizes["skin_in_the_game"]) + scale
+            )
         if "default_fund" in sizes:
             pool = worth(result, name, sizes["default_fund"])
             together = paid["default_fund"] + paid.get("own_contribution", 0.0)
             assert together <= pool + scale
             if "assessments" in sizes:
                 assert paid["assessments"] <= sizes["assessments"]["multiple"] * pool + scale
-    left = result.mechanisms.query("series in ('default_fund', 'skin_in_the_game', 'contract_fund')")
+    held = result.mechanisms["series"].isin(["default_fund", "skin_in_the_game", "contract_fund"])
+    left = result.mechanisms[held]
     assert (left["value"] >= -1e-9 * (1.0 + summary["shortfall"])).all()
     assert summary["conservation_error"] < 1e-9
     assert result.liquidations["shortfall"].sum() == pytest.approx(
@@ -137,7 +140,7 @@ def worth(result, venue, layer):
     return layer["size"] * 1.25 * 10.0
 
 
-@settings(max_examples=60, suppress_health_check=RANDOM)
+@settings(max_examples=40, suppress_health_check=RANDOM)
 @given(world=worlds_with_waterfalls())
 def test_every_unit_of_a_loss_ends_in_one_layer(tmp_path_factory, reduced, world):
     full, due = both_ways(world, tmp_path_factory.mktemp("world"))
@@ -147,7 +150,7 @@ def test_every_unit_of_a_loss_ends_in_one_layer(tmp_path_factory, reduced, world
 
 
 @pytest.mark.slow
-@settings(max_examples=500, suppress_health_check=RANDOM)
+@settings(max_examples=200, suppress_health_check=RANDOM)
 @given(world=worlds_with_waterfalls())
 def test_every_unit_of_many_losses_ends_in_one_layer(tmp_path_factory, reduced, world):
     full, due = both_ways(world, tmp_path_factory.mktemp("world"))
