@@ -58,6 +58,7 @@ VENUE_FIGURES = (
     "insurance_fund_used",
     "socialised_loss",
     "uncovered_shortfall",
+    "adl_cost",
 )
 """Figures of a venue."""
 
@@ -154,6 +155,7 @@ def cell(name: str, value: object) -> str:
 
 def _emit_nested(name: str, nested: Mapping[str, Mapping[str, Any]]) -> None:
     """Write a table of markets or venues: side by side if they are few, else one per row."""
+    nested = {key: _flat(row) for key, row in nested.items()}
     figures: Sequence[str] = list(dict.fromkeys(key for row in nested.values() for key in row))
     if len(nested) <= SIDE_BY_SIDE:
         rows = [
@@ -165,3 +167,12 @@ def _emit_nested(name: str, nested: Mapping[str, Mapping[str, Any]]) -> None:
     headings = [figure.replace("_", "\n") for figure in figures]
     lines = [(key, *(cell(fig, row.get(fig)) for fig in figures)) for key, row in nested.items()]
     emit_table(None, (name, *headings), lines)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures with those of a mapping in it each on its own, as ``layers.adl``."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        parts = value.items() if isinstance(value, Mapping) else ()
+        found |= {f"{name}.{part}": x for part, x in parts} if parts else {name: value}
+    return found

@@ -106,8 +106,8 @@ def refuse(title: str, findings: Iterable[Finding]) -> None:
 
 
 def by_shape(value: Any) -> str:
-    """Tell a mapping from anything else: the two ways some keys may be written."""
-    return "<map>" if isinstance(value, dict) else "<one>"
+    """Tell a mapping or block from anything else: the two ways some keys may be written."""
+    return "<map>" if isinstance(value, (dict, BaseModel)) else "<one>"
 
 
 def show(value: Any, limit: int = 60) -> str:
