@@ -58,14 +58,15 @@ class BandKeeper:
         world.board.banded = True
 
     def begin_tick(self, resumed: BoolArray) -> None:
-        """Set the limits of the tick; markets that have just come back (M,) have none."""
+        """Set the limits of the tick; markets that are halted or come back now have none."""
         board, tick = self.world.board, self.world.tick
         factor = max([wide for at, end, wide in self.wide if at <= tick < end], default=1.0)
         low, high = band_limits(self.reference(), self.config.band * factor)
         moving = self._since == NOT_THERE
         board.low[self.markets] = np.where(moving, low, board.low[self.markets])
         board.high[self.markets] = np.where(moving, high, board.high[self.markets])
-        board.low[resumed], board.high[resumed] = 0.0, math.inf
+        free = resumed | board.shut
+        board.low[free], board.high[free] = 0.0, math.inf
 
     def reference(self) -> FloatArray:
         """Return the mean prices (J,) [quote/base] over the window."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, StrictBool, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from sim.schema.base import Finding, Model, attribute, by_shape, finding_error, refuse, show
+from sim.schema.base import Finding, Model, attribute, finding_error, refuse, show
 from sim.schema.units import (
     DURATION_ALLOWED,
     Duration,
@@ -92,7 +92,7 @@ class Level(Model):
 
 Reference = Annotated[
     Annotated[Literal["start"], Tag("<one>")] | Annotated[Window, Tag("<map>")],
-    Discriminator(by_shape),
+    Discriminator(lambda value: "<map>" if isinstance(value, dict | Window) else "<one>"),
 ]
 """Which price a fall is measured from."""
 
