@@ -85,7 +85,11 @@ class BandsDesk(Mechanism):
         wanted = highest_edge(self.debt, size, shape, bands, rule.loan_discount)
         self.top = np.where(self.open, np.minimum(wanted, board.mark[self.market]), np.inf)
         self.cash = np.zeros(len(self.slots))
-        self.at, self.kept, self.got = np.ones(len(self.slots)), np.ones(len(self.slots)), self.cash + 0
+        self.at, self.kept, self.got = (
+            np.ones(len(self.slots)),
+            np.ones(len(self.slots)),
+            self.cash + 0,
+        )
         self.lowest = float(edges(1.0, shape, bands)[-1])
         self.most = float(raised(np.array([self.lowest]), shape, bands)[0])
 
@@ -170,7 +174,7 @@ class BandsDesk(Mechanism):
         return fee
 
     def health(self) -> FloatArray:
-        """Return what each collateral (S,) will have raised at the lowest edge, over its debt, - 1."""
+        """Return the health (S,) [1] of each collateral: what all of it raises over its debt."""
         size = self.world.ledger.quantity[self.slots] * self.world.board.multiplier[self.market]
         held = self.kept > 0.0
         coming = size * np.where(held, (self.most - self.got) / np.where(held, self.kept, 1.0), 0.0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, sums
 from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
@@ -22,7 +22,7 @@ from sim.ledger.invariants import check
 from sim.models.waterfall.insurance_fund import cover_in_order, largest_first
 
 if TYPE_CHECKING:
-    from sim.engine.keepers import Deal
+    from sim.engine.loans import Deal
     from sim.engine.world import World
 
 ROUNDING = 1e-12
@@ -153,26 +153,32 @@ def _settle(
         shortfall = per_weight[owner] * weight
     else:
         shortfall = np.zeros(len(slots))
-    auctioned = np.array([rule.kind == "auction" for rule in world.rules])[clearer]
-    for kind, listed in (("market", ~auctioned), ("auction", auctioned)):
-        if kind == "auction" and not auctioned.any():
-            continue
-        chosen = slice(None) if listed.all() else listed
-        world.events.add(
-            world.tick,
-            kind,
-            generation=world.label[orders.rows][owner][chosen],
-            clearer=clearer[chosen],
-            market=market[chosen],
-            row=orders.rows[owner][chosen],
-            quantity=change[chosen],
-            mark_price=mark[chosen],
-            close_out_price=price[chosen],
-            bankruptcy_price=bankrupt[chosen],
-            notional=nominal[chosen],
-            fee=fee[chosen],
-            shortfall=shortfall[chosen],
-        )
+    _record(
+        world,
+        generation=world.label[orders.rows][owner],
+        clearer=clearer,
+        market=market,
+        row=orders.rows[owner],
+        quantity=change,
+        mark_price=mark,
+        close_out_price=price,
+        bankruptcy_price=bankrupt,
+        notional=nominal,
+        fee=fee,
+        shortfall=shortfall,
+    )
+
+
+def _record(world: World, **columns: FloatArray | IntArray | Int32Array) -> None:
+    """Record the orders of a batch, sales from auctions under a kind of their own."""
+    houses = np.array([rule.kind == "auction" for rule in world.rules])
+    auctioned = houses[columns["clearer"]]
+    if not auctioned.any():
+        world.events.add(world.tick, "market", **columns)
+        return
+    for kind, chosen in (("market", ~auctioned), ("auction", auctioned)):
+        part = {name: values[chosen] for name, values in columns.items()}
+        world.events.add(world.tick, kind, **part)
 
 
 def _charge_fees(

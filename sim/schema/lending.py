@@ -68,9 +68,7 @@ class AuctionKeepers(Keepers):
     active: Fraction = attribute(
         "Chance per tick that their transactions get through.", "1", 1.0, ge=0, le=1
     )
-    margin: Fraction = attribute(
-        "Profit they want per price paid, above gas.", "1", 0.0, ge=0
-    )
+    margin: Fraction = attribute("Profit they want per price paid, above gas.", "1", 0.0, ge=0)
 
 
 class _Lending(Model):
@@ -129,7 +127,11 @@ class AbsorbLiquidation(_Lending):
         "1",
     )
     storefront: Fraction = attribute(
-        "Share of the penalty that buyers of the collateral get as a discount.", "1", 0.5, ge=0, le=1
+        "Share of the penalty that buyers of the collateral get as a discount.",
+        "1",
+        0.5,
+        ge=0,
+        le=1,
     )
     reserves: Number = attribute(
         "Reserves up to which the protocol sells collateral.", "quote", ge=0
@@ -163,7 +165,11 @@ class AuctionLiquidation(_Lending):
     )
     penalty: Fraction = attribute("Penalty per debt, raised with it.", "1", 0.13, ge=0, le=1)
     chip: Fraction = attribute(
-        "What keepers are paid for starting an auction, per amount to raise.", "1", 0.001, ge=0, le=1
+        "What keepers are paid for starting an auction, per amount to raise.",
+        "1",
+        0.001,
+        ge=0,
+        le=1,
     )
     tip: Number = attribute("What keepers are paid for each start besides.", "quote", 250.0, ge=0)
     keepers: AuctionKeepers = attribute("Who bids.", "-", factory=AuctionKeepers)

@@ -147,7 +147,9 @@ def lending_worlds(draw: Any, kinds: tuple[str, ...] = tuple(RULES)) -> dict[str
             "accounts": [
                 account
                 for name in names
-                for account in loans(dice, name, [m for m in world["markets"] if m["venue"] == name])
+                for account in loans(
+                    dice, name, [m for m in world["markets"] if m["venue"] == name]
+                )
             ],
             "name": "book",
         },
@@ -175,7 +177,5 @@ def lending_worlds(draw: Any, kinds: tuple[str, ...] = tuple(RULES)) -> dict[str
         if dice.often():
             world["coupling"] = [{"kind": "arbitrage", "asset": bases[0], "kappa": 0.5}]
     world["traders"] = groups
-    world["shocks"] = [
-        shock(dice, world, noise=True) for _ in range(dice.whole(1, 3))
-    ]
+    world["shocks"] = [shock(dice, world, noise=True) for _ in range(dice.whole(1, 3))]
     return world

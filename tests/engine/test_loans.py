@@ -102,7 +102,7 @@ def test_a_stale_oracle_keeps_keepers_away_until_it_follows(tmp_path):
     mark = {"kind": "ema", "half_life": "2s"}
     result = lend(tmp_path, [borrower(24_000)], AAVE, to=2400, mark=mark, horizon=25)
     first = result.liquidations["tick"].min()
-    assert 1 < first
+    assert first > 1
     assert max(shown(result, "loans_waiting")) == 1
     assert price_at(result, MARKET, first, "mark_price") < 2400 * 1.05
     assert result.summary["shortfall"] > 0

@@ -43,9 +43,7 @@ def price_left(age: FloatArray, cut: float, step: float) -> FloatArray:
     return np.asarray(cut ** np.floor(np.asarray(age) / step + _ROUNDING))
 
 
-def must_restart(
-    age: FloatArray, cut: float, step: float, tail: float, cusp: float
-) -> BoolArray:
+def must_restart(age: FloatArray, cut: float, step: float, tail: float, cusp: float) -> BoolArray:
     """Return which auctions (N,) nobody can buy from until they are started anew."""
     return np.asarray((age > tail) | (price_left(age, cut, step) < cusp))
 

@@ -50,9 +50,7 @@ def health_factor(value: FloatArray, debt: FloatArray, threshold: FloatArray | f
     return np.where(owed, threshold * value / np.where(owed, debt, 1.0), np.inf)
 
 
-def health_after(
-    value: float, debt: float, threshold: float, bonus: float, repaid: float
-) -> float:
+def health_after(value: float, debt: float, threshold: float, bonus: float, repaid: float) -> float:
     """Return the health factor [1] after `repaid` [quote] of the debt was repaid by a keeper."""
     left = debt - repaid
     return threshold * (value - repaid * (1.0 + bonus)) / left if left > 0.0 else math.inf

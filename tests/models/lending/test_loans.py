@@ -103,7 +103,9 @@ def test_auction_of_a_worked_vault():
     assert auction.start_reward(raised, 250.0, 0.001) == pytest.approx([408.2])
     top = auction.starting_price(np.array([2000.0]), 1.1)
     assert top == pytest.approx([2200.0])
-    assert top * auction.price_left(np.array([900.0]), 0.99, 90.0) == pytest.approx([1989.64], abs=5e-3)
+    assert top * auction.price_left(np.array([900.0]), 0.99, 90.0) == pytest.approx(
+        [1989.64], abs=5e-3
+    )
     age = np.array([7110.0, 7199.0, 7200.0])
     terms = {"cut": 0.99, "step": 90.0, "tail": 7200.0, "cusp": 0.45}
     assert auction.must_restart(age, **terms).tolist() == [False, False, True]
