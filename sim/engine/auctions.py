@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
-from sim.engine.keepers import LoanRule, Lots, Offer
+from sim.engine.loans import LoanRule, Lots, Offer
 from sim.engine.mechanism import NO_MARKET, Series
 from sim.models.lending.auction import (
     must_restart,

@@ -174,7 +174,7 @@ class BandsDesk(Mechanism):
         return fee
 
     def health(self) -> FloatArray:
-        """Return what each collateral (S,) will have raised at the lowest edge, over its debt, - 1."""
+        """Return the health (S,) [1] of each collateral: what all of it raises over its debt."""
         size = self.world.ledger.quantity[self.slots] * self.world.board.multiplier[self.market]
         held = self.kept > 0.0
         coming = size * np.where(held, (self.most - self.got) / np.where(held, self.kept, 1.0), 0.0)

@@ -26,7 +26,7 @@ from sim.engine.orders import ForcedOrders, distinct, forced_orders, order_flow
 from sim.ledger.invariants import check
 
 if TYPE_CHECKING:
-    from sim.engine.keepers import Deal
+    from sim.engine.loans import Deal
     from sim.engine.world import World
 
 
@@ -151,7 +151,6 @@ def _settle(
         fee = fee + _by_weight(taken, owner, weight) / worth
     _record(
         world,
-        clearer,
         generation=world.label[orders.rows][owner],
         clearer=clearer,
         market=market,
@@ -166,13 +165,14 @@ def _settle(
     )
 
 
-def _record(world: World, by: IntArray, **columns: FloatArray | IntArray | Int32Array) -> None:
-    """Record fills (S,), those of clearers that auction as such."""
-    auctions = np.array([rule.kind == "auction" for rule in world.rules])[by]
-    if not auctions.any():
+def _record(world: World, **columns: FloatArray | IntArray | Int32Array) -> None:
+    """Record the orders of a batch, sales from auctions under a kind of their own."""
+    houses = np.array([rule.kind == "auction" for rule in world.rules])
+    auctioned = houses[columns["clearer"]]
+    if not auctioned.any():
         world.events.add(world.tick, "market", **columns)
         return
-    for kind, chosen in (("market", ~auctions), ("auction", auctions)):
+    for kind, chosen in (("market", ~auctioned), ("auction", auctioned)):
         part = {name: values[chosen] for name, values in columns.items()}
         world.events.add(world.tick, kind, **part)
 

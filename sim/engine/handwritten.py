@@ -40,10 +40,10 @@ def draft_trader(plan: TraderPlan, scenario: Scenario) -> AccountsDraft:
                 f"trader '{plan.name}': no market '{symbol}' on {plan.venue}; "
                 f"there are {sorted(symbols)}"
             )
-    for symbol, held in plan.positions.items():
-        if held < 0.0 and scenario.markets[symbols[symbol]].kind == "collateral":
+    for symbol, size in plan.positions.items():
+        if size < 0.0 and scenario.markets[symbols[symbol]].kind == "collateral":
             raise RunError(
-                f"trader '{plan.name}': {held:g} of the collateral {symbol}, which can only "
+                f"trader '{plan.name}': {size:g} of the collateral {symbol}, which can only "
                 "be deposited; a quantity above 0"
             )
     numbers = {**plan.deposit, **plan.positions}

@@ -6,119 +6,24 @@ price A, so what a keeper earns depends on what all of them do:
 
     gain = sum_j q_j c_j (A_j - K_j - f_j) - gas          >= margin sum_j q_j c_j (K_j + f_j)
 
-Loans are served in the order of what they earn per value at the last prices, those that earn the
-same together: as many as can be served with everybody earning enough, and of the next ones the
-largest share with which that is so. The rest stays unliquidated and is tried again.
+Which loans are served, `sim.engine.serving` finds. The rest stays unliquidated and is tried again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.engine.loans import Deal, LoanRule, Lots
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
-from sim.engine.orders import ForcedOrders, distinct, order_flow
-from sim.models.liquidation.base import SMALLEST_SALE
+from sim.engine.orders import ForcedOrders, distinct
+from sim.engine.serving import Match
 
 if TYPE_CHECKING:
     from sim.engine.world import World
-
-ALIKE = 10
-"""Digits of a relative gain by which two loans are told apart."""
-
-HALVINGS = 32
-"""Bisections for the share of the loans that can just be served."""
-
-ROUNDING = 1e-12
-"""Loss per money paid that is only rounding."""
-
-
-@dataclass(frozen=True)
-class Lots:
-    """Collateral of the loans (N) that keepers may take now, by position (S).
-
-    Attributes
-    ----------
-    rows : (N,) int64
-    slots, owner, market : (S,) int64
-    size : (S,) float64 [base]
-        All that is there.
-    worth : (S,) float64 [numeraire/quote]
-    mark : (S,) float64 [quote/base]
-    value, debt : (N,) float64 [numeraire]
-        At the marks.
-    """
-
-    rows: IntArray
-    slots: IntArray
-    owner: IntArray
-    market: IntArray
-    size: FloatArray
-    worth: FloatArray
-    mark: FloatArray
-    value: FloatArray
-    debt: FloatArray
-
-
-@dataclass(frozen=True)
-class Offer:
-    """Terms on which a protocol lets keepers take collateral.
-
-    Attributes
-    ----------
-    share : (N,) float64 [1]
-        Largest share of each loan's collateral.
-    claim, fee : (S,) float64 [quote/base]
-        What the account and the protocol get per unit.
-    """
-
-    share: FloatArray
-    claim: FloatArray
-    fee: FloatArray
-
-
-class LoanRule(Protocol):
-    """What a way of liquidating loans is asked."""
-
-    margin: float
-    gas: float
-    bounded: bool
-    once: bool
-
-    def offer(self, lots: Lots) -> Offer:
-        """Return the terms for loans of this protocol."""
-
-    def trim(self, lots: Lots, offer: Offer, share: FloatArray) -> FloatArray:
-        """Return shares (N,) that the protocol accepts, at most those wanted."""
-
-    def paid(self, rows: IntArray, owed: FloatArray) -> None:
-        """Note what keepers have paid for the collateral of accounts (N,) [numeraire]."""
-
-    def series(self, venue: int) -> list[Series]:
-        """Return what is recorded of it."""
-
-
-@dataclass
-class Deal:
-    """What keepers agreed to take in a batch.
-
-    Attributes
-    ----------
-    served : (N,) bool
-        Accounts of the batch that are loans.
-    claim, fee : (S,) float64 [quote/base]
-        By position of the batch; 0 for what is no collateral of a loan.
-    gas : (N,) float64 [numeraire]
-    """
-
-    served: BoolArray
-    claim: FloatArray
-    fee: FloatArray
-    gas: FloatArray
 
 
 class KeeperDesk(Mechanism):
@@ -127,16 +32,16 @@ class KeeperDesk(Mechanism):
     Parameters
     ----------
     world : World
-    protocols : dict
-        Protocol of each clearer that has keepers.
+    rules : dict
+        Rule of each clearer that has keepers.
     """
 
-    def __init__(self, world: World, protocols: dict[int, LoanRule]) -> None:
+    def __init__(self, world: World, rules: dict[int, LoanRule]) -> None:
         super().__init__(world)
-        self.protocols = protocols
+        self.rules = rules
         venues = len(world.venue_names)
-        self.serves = np.isin(np.arange(venues), list(protocols))
-        self.once = np.array([v in protocols and protocols[v].once for v in range(venues)])
+        self.serves = np.isin(np.arange(venues), list(rules))
+        self.once = np.array([v in rules and rules[v].once for v in range(venues)])
         self._earned, self._waiting = np.zeros((2, venues))
         self._noted_at = -1
 
@@ -147,12 +52,12 @@ class KeeperDesk(Mechanism):
     def series(self) -> list[Series]:
         """Return capital and earnings of the keepers, and what each protocol shows."""
         found = []
-        for v, protocol in self.protocols.items():
+        for v, rule in self.rules.items():
             found += [
                 Series("keeper_capital", v, NO_MARKET, partial(self.capital, v)),
                 Series("keeper_profit", v, NO_MARKET, partial(self.earned, v)),
                 Series("loans_waiting", v, NO_MARKET, partial(self.waiting, v)),
-                *protocol.series(v),
+                *rule.series(v),
             ]
         return found
 
@@ -198,20 +103,19 @@ class KeeperDesk(Mechanism):
             return None
         size = len(orders.slots)
         deal = Deal(served, np.zeros(size), np.zeros(size), np.zeros(len(orders.rows)))
-        whole = orders.change.copy()
-        whole[served[orders.owner] & ~self.world.board.long_only[orders.market]] = 0.0
-        orders.change = whole.copy()
+        long_only = self.world.board.long_only[orders.market]
+        orders.change = np.where(served[orders.owner] & ~long_only, 0.0, orders.change)
         wanted = np.ones(len(orders.rows))
         books = []
         for v in distinct(orders.clearer[served]):
             accounts = orders.clearer == v
             lots, places = self.lots(orders, accounts)
-            offer = self.protocols[v].offer(lots)
+            offer = self.rules[v].offer(lots)
             deal.claim[places], deal.fee[places] = offer.claim, offer.fee
-            deal.gas[accounts] = self.protocols[v].gas
+            deal.gas[accounts] = self.rules[v].gas
             wanted[accounts] = offer.share
             books.append((v, np.flatnonzero(accounts), lots, offer))
-        _Match(self, orders, deal, whole, wanted, books).settle()
+        Match(self.world, self.rules, self.capital, orders, deal, wanted, books).settle()
         self._note_waiting(orders, served)
         return deal
 
@@ -232,139 +136,48 @@ class KeeperDesk(Mechanism):
 
         Returns what left the accounts thereby (S,) [quote].
         """
-        world, ledger, plan = self.world, self.world.ledger, self.world.plan
-        market = orders.market
-        taken = -orders.change * world.board.multiplier[market] * deal.served[orders.owner]
+        world = self.world
+        market, owner, count = orders.market, orders.owner, len(orders.rows)
+        taken = -orders.change * world.board.multiplier[market] * deal.served[owner]
         worth = world.quote_price[market]
         fee = taken * deal.fee
         left = taken * (average[market] - deal.claim - deal.fee)
-        count = len(orders.rows)
-        total = np.maximum(sums(orders.owner, left * worth, count), 0.0)
+        total = np.maximum(sums(owner, left * worth, count), 0.0)
+        # What one collateral lost, those that gained make up for.
         gains = np.maximum(left, 0.0)
-        gross = sums(orders.owner, gains * worth, count)
-        part = np.divide(gains, gross[orders.owner], out=np.zeros_like(gains), where=gains > 0.0)
-        spread = part * total[orders.owner]
-        gas = part * np.minimum(deal.gas, total)[orders.owner]
-        clearer, rows = orders.clearer[orders.owner], orders.rows[orders.owner]
-        earner = np.array(
-            [
-                v + (plan.first_fund if rule.fee_to == "insurance_fund" else plan.first_house)
-                for v, rule in enumerate(world.rules)
-            ]
-        )
-        moving = (taken > 0.0) & deal.served[orders.owner]
-        columns = ledger.quote_column[market]
-        for column in distinct(columns):
-            mine = moving & (columns == column)
-            keeper = plan.first_keeper + clearer[mine]
-            ledger.transfer(rows[mine], earner[clearer[mine]], column, fee[mine], "protocol fee")
-            ledger.transfer(rows[mine], keeper, column, spread[mine], "keeper")
-            ledger.transfer(keeper, plan.world, column, gas[mine], "gas")
+        gross = sums(owner, gains * worth, count)[owner]
+        part = np.divide(gains, gross, out=np.zeros_like(gains), where=gains > 0.0)
+        spread = part * total[owner]
+        gas = part * np.minimum(deal.gas, total)[owner]
+        self._transfer(orders, taken > 0.0, fee, spread, gas)
+        clearer = orders.clearer[owner]
         self._earned += sums(clearer, (spread - gas) * worth, len(self._earned))
         world.flows.fees += sums(clearer, fee * worth, len(self._earned))
-        owed = sums(orders.owner, taken * deal.claim * worth, count)
-        for v, protocol in self.protocols.items():
-            mine_too = (orders.clearer == v) & (sums(orders.owner, taken, count) > 0.0)
-            if mine_too.any():
-                protocol.paid(orders.rows[mine_too], owed[mine_too])
-        paid: FloatArray = fee + spread
-        return paid
+        owed = sums(owner, taken * deal.claim * worth, count)
+        bought = sums(owner, taken, count) > 0.0
+        for v, rule in self.rules.items():
+            mine = (orders.clearer == v) & bought
+            if mine.any():
+                rule.paid(orders.rows[mine], owed[mine])
+        return np.asarray(fee + spread)
 
-
-class _Match:
-    """Finds which loans of a batch are served, and how far; see the module's docstring."""
-
-    def __init__(
+    def _transfer(
         self,
-        desk: KeeperDesk,
         orders: ForcedOrders,
-        deal: Deal,
-        whole: FloatArray,
-        wanted: FloatArray,
-        books: list[tuple[int, IntArray, Lots, Offer]],
+        moving: BoolArray,
+        fee: FloatArray,
+        spread: FloatArray,
+        gas: FloatArray,
     ) -> None:
-        world = desk.world
-        self.desk, self.orders, self.deal, self.whole, self.books = desk, orders, deal, whole, books
-        self.size = (
-            -whole * world.board.multiplier[orders.market] * world.quote_price[orders.market]
-        )
-        self.size *= deal.served[orders.owner]
-        count = len(orders.rows)
-        cost = self.size * (deal.claim + deal.fee)
-        self.repaid = sums(orders.owner, self.size * deal.claim, count)
-        self.cost = sums(orders.owner, cost, count)
-        for v, places, _, _ in books:
-            self.cost[places] *= 1.0 + desk.protocols[v].margin
-        self.wanted = wanted
-        self.capital = {v: desk.capital(v) for v, *_ in books if desk.protocols[v].bounded}
-
-    def settle(self) -> None:
-        """Set the orders to what is served."""
-        count, served = len(self.orders.rows), self.deal.served
-        share = self._accepted(self.wanted)
-        last = self.desk.world.board.last[self.orders.market]
-        proceeds = sums(self.orders.owner, self.size * last, count) * share
-        spent = self.cost * share + self.deal.gas
-        able = served & (share > 0.0) & (proceeds >= spent * (1.0 - ROUNDING)) & (proceeds > 0.0)
-        gain = np.round(1.0 - spent / np.where(able, proceeds, 1.0), ALIKE)
-        groups = np.unique(gain[able])[::-1]
-        rank = np.full(count, len(groups))
-        rank[able] = np.searchsorted(-groups, -gain[able])
-        low, high = 0, len(groups)
-        if not self._pays(self._up_to(share, rank, high)):
-            while high - low > 1:
-                middle = (low + high) // 2
-                if self._pays(self._up_to(share, rank, middle)):
-                    low = middle
-                else:
-                    high = middle
-            self._set(self._marginal(share, rank, low))
-        else:
-            self._set(self._up_to(share, rank, high))
-
-    def _up_to(self, share: FloatArray, rank: IntArray, groups: int) -> FloatArray:
-        return np.where(rank < groups, share, 0.0)
-
-    def _marginal(self, share: FloatArray, rank: IntArray, whole: int) -> FloatArray:
-        """Return the shares with `whole` groups served, and of the next one what is possible."""
-        low, high = 0.0, 1.0
-        best = self._up_to(share, rank, whole)
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2.0
-            tried = np.where(rank == whole, self._accepted(share * middle), best)
-            if self._pays(tried):
-                low = middle
-            else:
-                high = middle
-        tried = np.where(rank == whole, self._accepted(share * low), best)
-        return tried if low > 0.0 and self._pays(tried) else best
-
-    def _accepted(self, share: FloatArray) -> FloatArray:
-        """Return shares (N,) cut to what the protocols accept."""
-        accepted = np.where(self.deal.served, 0.0, 1.0)
-        for v, places, lots, offer in self.books:
-            accepted[places] = self.desk.protocols[v].trim(lots, offer, share[places])
-        return np.where(accepted < SMALLEST_SALE, 0.0, accepted)
-
-    def _set(self, share: FloatArray) -> None:
-        """Size the orders; positions of accounts that are no loans are sold as they would be."""
-        sold = np.where(self.deal.served, share, 1.0)[self.orders.owner]
-        self.orders.change = np.where(sold >= 1.0, self.whole, self.whole * sold)
-
-    def _pays(self, share: FloatArray) -> bool:
-        """Return whether every keeper earns enough with these shares, and can pay for them."""
-        for v, places, _, _ in self.books:
-            needed = float((share[places] * self.repaid[places]).sum())
-            if v in self.capital and needed > self.capital[v] * (1.0 + ROUNDING):
-                return False
-        self._set(share)
-        world = self.desk.world
-        fills = world.board.execute(order_flow(world, self.orders), move=False)
-        proceeds = sums(
-            self.orders.owner,
-            self.size * fills.average[self.orders.market],
-            len(self.orders.rows),
-        )
-        spent = self.cost * share + self.deal.gas
-        acting = self.deal.served & (share > 0.0)
-        return bool((proceeds * share >= spent * (1.0 - ROUNDING))[acting].all())
+        """Move fees, spreads and gas (S,) [quote] of the positions that were sold."""
+        world, ledger, plan = self.world, self.world.ledger, self.world.plan
+        clearer, rows = orders.clearer[orders.owner], orders.rows[orders.owner]
+        to_fund = np.array([rule.fee_to == "insurance_fund" for rule in world.rules])
+        first = np.where(to_fund, plan.first_fund, plan.first_house)
+        columns = ledger.quote_column[orders.market]
+        for column in distinct(columns):
+            mine = moving & (columns == column)
+            v = clearer[mine]
+            ledger.transfer(rows[mine], first[v] + v, column, fee[mine], "protocol fee")
+            ledger.transfer(rows[mine], plan.first_keeper + v, column, spread[mine], "keeper")
+            ledger.transfer(plan.first_keeper + v, plan.world, column, gas[mine], "gas")

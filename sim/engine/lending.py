@@ -9,7 +9,8 @@ import numpy as np
 from sim.core.arrays import FloatArray, IntArray, sums
 from sim.engine.auctions import AuctionHouse
 from sim.engine.bands import BandsDesk
-from sim.engine.keepers import KeeperDesk, LoanRule, Lots, Offer
+from sim.engine.keepers import KeeperDesk
+from sim.engine.loans import LoanRule, Lots, Offer
 from sim.engine.mechanism import Mechanism, Series
 from sim.engine.storefront import Storefront
 from sim.models.lending.health import health_factor

@@ -128,11 +128,11 @@ class Storefront(Mechanism):
 
     def act(self, phase: str) -> None:
         """Sell absorbed collateral to keepers, market by market."""
-        world = self.world
+        tradable = self.world.board.tradable
         for m in self.markets:
-            if self.held(m) > 0.0 and world.board.tradable[m]:
-                if world.fund_value(self.venue) < self.rule.reserves:
-                    self._sell(m)
+            wanted = self.world.fund_value(self.venue) < self.rule.reserves
+            if wanted and self.held(m) > 0.0 and tradable[m]:
+                self._sell(m)
 
     def _sell(self, market: int) -> None:
         """Sell as much of a market's collateral as keepers can take without a loss."""

@@ -1,0 +1,72 @@
+"""Soft liquidation by bands in the engine, against the closed form and when it fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.lending import borrower, lend, shown
+from tests.engine.small_worlds import causes_at, equity_at, linear
+
+DEBT = 25_972.8
+WORTH = 28_541.6
+
+
+def soften(folder, points, rule=None, debt=DEBT, **fields):
+    """Play a loan against 10 ether along a path of (seconds, price)."""
+    path = {"kind": "path", "asset": "WETH", "points": [list(p) for p in points]}
+    return lend(
+        folder, [borrower(debt)], {"kind": "bands", **(rule or {})}, threshold=0.99,
+        shocks=[path], horizon=points[-1][0] + 2, **fields,
+    )  # fmt: skip
+
+
+def test_a_slow_fall_raises_what_the_bands_are_worth(tmp_path):
+    result = soften(tmp_path, [(0, 3000), (400, 2650)])
+    assert shown(result, "bands_health")[0] == pytest.approx(0.03297, abs=5e-6)
+    assert shown(result, "bands_collateral")[-1] == 0
+    assert shown(result, "bands_cash")[-1] == pytest.approx(WORTH, rel=5e-4)
+    assert result.summary["accounts_liquidated"] == 0
+    assert equity_at(result, "book", 401) == pytest.approx(WORTH - DEBT, rel=5e-3)
+
+
+def test_nothing_is_converted_above_the_bands(tmp_path):
+    result = soften(tmp_path, [(0, 3000), (10, 2950), (20, 3000)], debt=20_000)
+    assert set(shown(result, "bands_collateral")) == {10.0}
+
+
+def test_the_bands_of_a_smaller_loan_lie_lower(tmp_path):
+    half = soften(tmp_path, [(0, 3000), (100, 2000)], debt=20_000)
+    first = next(k for k, held in enumerate(shown(half, "bands_collateral")) if held < 10)
+    price = half.prices["last_price"].iloc[first]
+    assert price == pytest.approx(3000 * 20_000 / DEBT, abs=15)
+
+
+def test_a_round_trip_costs_little_without_friction_and_the_fees_with_them(tmp_path):
+    trip = [(0, 3000), (300, 2700), (600, 3000)]
+    free, charged = (soften(tmp_path, trip, {"fee": fee}) for fee in (0, 0.004))
+    assert shown(free, "bands_collateral")[-1] == pytest.approx(10, rel=2e-3)
+    lost = equity_at(free, "book", 601) - equity_at(charged, "book", 601)
+    assert lost == pytest.approx(2 * 0.004 * WORTH, rel=0.05)
+
+
+def test_conversions_move_the_price_under_their_own_cause(tmp_path):
+    result = soften(tmp_path, [(0, 3000), (100, 2900)], impact=linear(5.0))
+    assert causes_at(result, "pool/WETH-USDC", 50)["trade:bands"] < 0
+    assert not len(result.liquidations)
+
+
+def test_a_jump_into_the_bands_breaks_the_loan_and_the_rest_is_sold(tmp_path):
+    jumped = [(0, 3000), (5, 3000), (6, 2790), (10, 2790)]
+    result = soften(tmp_path, jumped, {"fee": 0.01})
+    assert result.summary["accounts_liquidated"] == 1
+    assert result.liquidations["tick"].tolist() == [6]
+    assert shown(result, "bands_collateral")[-1] == 0
+    # The same fall, gone through slowly, leaves the loan alive.
+    slow = soften(tmp_path, [(0, 3000), (100, 2790)], {"fee": 0.003})
+    assert slow.summary["accounts_liquidated"] == 0
+
+
+def test_a_jump_below_the_bands_leaves_bad_debt_once(tmp_path):
+    result = soften(tmp_path, [(0, 3000), (2, 3000), (3, 2400), (20, 2400), (40, 3200)])
+    assert result.summary["shortfall"] == pytest.approx(DEBT - 24_000)
+    assert equity_at(result, "book", 41) == pytest.approx(0, abs=1e-9)
