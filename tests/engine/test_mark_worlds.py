@@ -125,7 +125,7 @@ def sweeps(request, monkeypatch):
         monkeypatch.setattr(watch, "CROWDED", 1.5)
 
 
-@settings(max_examples=60, suppress_health_check=RANDOM)
+@settings(max_examples=30, suppress_health_check=RANDOM)
 @given(world=marked_worlds())
 def test_due_and_full_agree(tmp_path_factory, sweeps, world):
     assert_same(*both(scheduled(world), tmp_path_factory.mktemp("world")))
@@ -155,7 +155,7 @@ def on_numpy(monkeypatch):
     return switch
 
 
-@settings(max_examples=60, suppress_health_check=RANDOM)
+@settings(max_examples=30, suppress_health_check=RANDOM)
 @given(world=marked_worlds())
 def test_compiled_and_plain_prices_agree(tmp_path_factory, on_numpy, world):
     try:
