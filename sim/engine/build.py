@@ -14,13 +14,13 @@ from sim.core.errors import Problem, ScenarioError
 from sim.core.streams import Streams
 from sim.core.texts import Texts
 from sim.engine.board import MarketBoard
+from sim.engine.collateral import local_prices
 from sim.engine.coupling import CouplingGroup, coupled_markets
 from sim.engine.draft import AccountsDraft
 from sim.engine.endowment import endow
 from sim.engine.events import EventLog
 from sim.engine.handwritten import draft_trader
 from sim.engine.layout import Layout
-from sim.engine.listing import local_prices
 from sim.engine.population import draft_book, draw_cohort, scale_to_open_interest
 from sim.engine.waterfall import prepare_waterfalls
 from sim.engine.world import NOT_LABELLED, Flows, World

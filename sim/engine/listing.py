@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray
-from sim.kernels.collateral import LocalPrices
+from sim.engine.collateral import local_prices
 
 if TYPE_CHECKING:
     from sim.schema import Scenario
@@ -86,38 +86,3 @@ def _collateral_price(scenario: Scenario, price: FloatArray) -> FloatArray:
     quote = [list(scenario.assets).index(scenario.markets[m].quote) for m in local.own_market]
     found[local.own_clearer, local.own_column] = price[local.own_market] * worth[quote]
     return found
-
-
-def local_prices(scenario: Scenario, columns: IntArray) -> LocalPrices:
-    """Return which clearers count which balance assets (K,) at a price of their own.
-
-    Where a venue lists several spot markets of an asset, the first one prices it. The own prices
-    are not filled in yet.
-    """
-    names = [list(scenario.assets)[k] for k in columns]
-    own: list[tuple[int, int, int]] = []
-    par: list[tuple[int, int]] = []
-    for v, (name, venue) in enumerate(scenario.venues.items()):
-        for k, asset in enumerate(names):
-            how = venue.collateral_price.get(asset, "index")
-            if how == "par":
-                par.append((v, k))
-            elif how == "own":
-                own.append((v, k, _spot_market(scenario, name, asset)))
-    at = np.array(own, dtype=np.int64).reshape(-1, 3).T
-    fixed = np.array(par, dtype=np.int64).reshape(-1, 2).T
-    price = [scenario.assets[names[k]].price for _, k in par]
-    return LocalPrices(
-        own_clearer=at[0].copy(),
-        own_column=at[1].copy(),
-        own_market=at[2].copy(),
-        own_price=np.zeros(len(own)),
-        par_clearer=fixed[0].copy(),
-        par_column=fixed[1].copy(),
-        par_price=np.array(price, dtype=np.float64),
-    )
-
-
-def _spot_market(scenario: Scenario, venue: str, asset: str) -> int:
-    markets = enumerate(scenario.markets)
-    return next(m for m, at in markets if (at.venue, at.base, at.kind) == (venue, asset, "spot"))

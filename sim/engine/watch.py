@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray, union
+from sim.engine.collateral import held_unit, money_values
 from sim.kernels.levels import empty_levels, hot_accounts, look, must_start_afresh, start_afresh
 from sim.kernels.radius import RadiusInputs, account_radius
-from sim.kernels.size import NO_SIZES
 from sim.kernels.sweep import doubt, holds, nothing_packed, pack, sweep
 from sim.models.behaviour import behaviours
 
@@ -118,7 +118,7 @@ class DueWatch:
         self.packed = nothing_packed(world.margin_inputs())
         self._crowd = CROWDED - 1.1  # everybody is due at tick 0; if also at tick 1, sweep
         self._doubts = 0
-        self._swept_at = self._collateral_values()
+        self._swept_at = money_values(world)
         self._doubtful: IntArray = np.empty(0, dtype=np.int64)
         self._touched: list[IntArray] = []
         self._put_back: IntArray = np.empty(0, dtype=np.int64)
@@ -160,18 +160,8 @@ class DueWatch:
             call_level=self._call_level,
             cohort=world.cohort,
             stop=self._stop,
-            held_unit=self._held_unit(asset_unit[world.columns], own_unit),
+            held_unit=held_unit(world, asset_unit[world.columns], own_unit),
         )
-
-    def _held_unit(self, column_unit: FloatArray, own_unit: FloatArray) -> FloatArray:
-        """Return the units (V, K) of what clearers count collateral at, or nothing."""
-        local = self.world.local
-        if not local.exist:
-            return NO_SIZES
-        unit = np.tile(column_unit, (len(self.world.venue_names), 1))
-        unit[local.own_clearer, local.own_column] = own_unit
-        unit[local.par_clearer, local.par_column] = 0.0
-        return unit
 
     def _start_afresh(self, now: FloatArray) -> None:
         """Take new units; every account is due once."""
@@ -251,7 +241,7 @@ class DueWatch:
         While collateral or quote assets move, nobody can be packed and all are looked at in full.
         """
         world = self.world
-        then, self._swept_at = self._swept_at, self._collateral_values()
+        then, self._swept_at = self._swept_at, money_values(world)
         if (self._swept_at != then).any():
             self.packed = nothing_packed(world.margin_inputs())
             self._doubtful = np.flatnonzero(world.out.notional > 0.0)
@@ -268,13 +258,6 @@ class DueWatch:
         self._doubt(broken)
         self._doubtful = rows
         return rows, broken
-
-    def _collateral_values(self) -> FloatArray:
-        """Return the values [numeraire] of quote and balance assets, and by own books."""
-        world = self.world
-        price = world.asset_price
-        of_columns = price[world.columns]
-        return np.concatenate([price[world.board.quote], of_columns, world.local.own_price])
 
     def packing_holds(self) -> bool:
         """Return whether there is a packing, good at present prices."""

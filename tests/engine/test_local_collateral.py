@@ -210,15 +210,27 @@ def test_due_finds_who_breaks_because_of_an_own_book_alone(smooth, monkeypatch):
     assert sum(stepped) > 300  # ticks gone through in calm stretches
 
 
-def test_forced_sales_of_the_coin_s_market_make_generations(tmp_path):
-    # A bankrupt whale sells BTC; nothing it does moves the coin, so a fall of the coin's own book
-    # in the same tick breaks an account as generation 0, and one at par is never broken by it.
-    accounts, fields = three(({"USDE": 100}, [(5, 100)]))
-    whale = ("whale", "w", "par", {"USDT": 20}, [("par/BTC-PERP", 2, 100)])
-    fields["markets"] = [spot(k) for k in KINDS] + [perp(k, impact=linear(0.1)) for k in KINDS]
-    fields["shocks"] = [jump(-0.6, asset="USDE", venue="own"), jump(-0.01, venue="par")]
-    result = play(tmp_path, [*accounts, whale], **fields)
-    assert set(sold(result, "account_id", "generation")) == {("own", 0), ("whale", 0)}
+def test_an_own_book_that_forced_sales_reach_makes_the_next_generation(tmp_path):
+    # The whale breaks and sells 20 BTC, which moves its market by 10 and the spot book of `own` by
+    # cross impact as much: 10 BTC of collateral there are worth 900 instead of 1000.
+    book = [
+        ("whale", "w", "far", {"USDT": 230}, [("far/BTC-PERP", 20, 100)]),
+        ("b", "b", "own", {"BTC": 10, "USDT": -50}, [("own/ETH-PERP", 900, 10)]),
+    ]
+    fields = {
+        "assets": {"USDT": {"price": 1}, "BTC": {"price": 100}, "ETH": {"price": 10}},
+        "markets": [
+            perp("far", impact=linear(0.5)),
+            perp("own", symbol="BTC-SPOT", kind="spot", impact=linear(0.5)),
+            perp("own", "ETH"),
+        ],
+        "coupling": [{"kind": "cross_impact", "asset": "BTC", "phi": 1}],
+        "shocks": [jump(-0.02, venue="far")],
+    }
+    for kind, broken in (("own", [("whale", 0), ("b", 1)]), ("par", [("whale", 0)])):
+        venues = {"far": venue(), "own": venue(collateral_price={"BTC": kind})}
+        result = play(tmp_path, book, venues=venues, **fields)
+        assert sold(result, "account_id", "generation") == broken
 
 
 def test_the_shipped_scenario_says_what_one_sees():
