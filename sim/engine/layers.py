@@ -124,6 +124,7 @@ def pay(world: World, venue: int, rows: IntArray, debt: FloatArray, dust: BoolAr
     paid = np.zeros(len(debt))
     wanted = np.where(dust, 0.0, debt)
     _note_defaults(world, venue, rows[~dust])
+    note_funds(world)  # what came in since they last paid
     for layer in world.waterfall.layers[venue]:
         total = np.zeros(len(debt))
         for row, part in payments(world, venue, layer, rows, wanted):
