@@ -66,8 +66,7 @@ def payments(
         own = members.left[members.place(rows)] * settlement_price(world, venue)
         fund = plan.first_default_fund + venue
         # Rounding of the contributions must not ask for more than the fund has.
-        paid = np.minimum(np.minimum(left, own), row_value(world, fund))
-        return [(fund, cover_in_order(paid, row_value(world, fund)))]
+        return [(fund, cover_in_order(np.minimum(left, own), row_value(world, fund)))]
     if isinstance(layer, SkinInTheGame | DefaultFund):
         first = plan.first_skin if isinstance(layer, SkinInTheGame) else plan.first_default_fund
         row = first + venue
