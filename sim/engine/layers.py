@@ -66,8 +66,7 @@ def payments(
         own = members.left[members.place(rows)] * settlement_price(world, venue)
         fund = plan.first_default_fund + venue
         # Rounding of the contributions must not ask for more than the fund has.
-        paid = np.minimum(np.minimum(left, own), row_value(world, fund))
-        return [(fund, cover_in_order(paid, row_value(world, fund)))]
+        return [(fund, cover_in_order(np.minimum(left, own), row_value(world, fund)))]
     if isinstance(layer, SkinInTheGame | DefaultFund):
         first = plan.first_skin if isinstance(layer, SkinInTheGame) else plan.first_default_fund
         row = first + venue
@@ -124,6 +123,7 @@ def pay(world: World, venue: int, rows: IntArray, debt: FloatArray, dust: BoolAr
     paid = np.zeros(len(debt))
     wanted = np.where(dust, 0.0, debt)
     _note_defaults(world, venue, rows[~dust])
+    note_funds(world)  # what came in since they last paid
     for layer in world.waterfall.layers[venue]:
         total = np.zeros(len(debt))
         for row, part in payments(world, venue, layer, rows, wanted):

@@ -132,8 +132,8 @@ def test_a_defaulter_is_not_assessed_for_the_next(tmp_path):
         for n, (m, q) in accounts.items()
     ]  # fmt: skip
     shocks = [jump(-0.135), jump(80 / 86.5 - 1, at=3)]
-    result = play(tmp_path, traders=groups,
-                  venues={"one": venue(0.01, initial_rate=0.05, waterfall=layers)}, shocks=shocks)  # fmt: skip
+    venues = {"one": venue(0.01, initial_rate=0.05, waterfall=layers)}
+    result = play(tmp_path, traders=groups, venues=venues, shocks=shocks)
     # 35 at 86.5: 10, 20, assessments 5 of 20. 40 at 80: w has 7.5 of its 10 left.
     assert layers_of(result) == pytest.approx(
         {

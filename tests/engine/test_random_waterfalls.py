@@ -117,11 +117,9 @@ def check_losses(result, world):
         assert facts["insurance_fund"] >= -scale
         sizes = {layer["kind"]: layer for layer in rules["waterfall"]}
         if "skin_in_the_game" in sizes:
-            assert (
-                paid["skin_in_the_game"] <= worth(result, name, sizes["skin_in_the_game"]) + scale
-            )
+            assert paid["skin_in_the_game"] <= worth(sizes["skin_in_the_game"]) + scale
         if "default_fund" in sizes:
-            pool = worth(result, name, sizes["default_fund"])
+            pool = worth(sizes["default_fund"])
             together = paid["default_fund"] + paid.get("own_contribution", 0.0)
             assert together <= pool + scale
             if "assessments" in sizes:
@@ -135,7 +133,7 @@ def check_losses(result, world):
     )
 
 
-def worth(result, venue, layer):
+def worth(layer):
     """Return the most that a layer's opening money was ever worth: coins may gain value."""
     return layer["size"] * 1.25 * 10.0
 

@@ -17,7 +17,8 @@ venues:
     margin: {{kind: cross, maintenance_rate: 0.01}}
     waterfall: [{layers}]
 markets:
-  - {{venue: one, symbol: BTC-PERP, kind: perpetual, base: BTC, quote: USDT, impact: {{kind: none}}}}
+  - {{venue: one, symbol: BTC-PERP, kind: perpetual, base: BTC, quote: USDT,
+     impact: {{kind: none}}}}
   - {{venue: one, symbol: BTC-SPOT, kind: spot, base: BTC, quote: USDT, impact: {{kind: none}}}}
 """
 

@@ -12,6 +12,7 @@ from sim.models.waterfall import (
     assessment_room,
     contributions,
     cover,
+    cover_in_order,
     draw_contributions,
     gains_haircut,
     loss_shares,
@@ -114,3 +115,8 @@ def test_a_peak_is_the_highest_value_that_stood_in_the_window(steps, window, lat
     # The value at the start of the window is the one that the tick began with.
     expected = max(max(values) for values in seen[first : now + 1])
     assert peak.at(now) == expected
+
+
+@given(st.lists(amount, min_size=1, max_size=5), st.floats(-1e3, 0.0))
+def test_an_overdrawn_fund_pays_nothing(losses, fund):
+    assert not cover_in_order(np.array(losses), fund).any()
