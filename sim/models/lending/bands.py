@@ -17,8 +17,9 @@ of it is still collateral; the rest was sold on the way down, which over a whole
 A loan may be at most ``x_eff (1 - loan_discount)``; its health is
 ``x_eff (1 - liquidation_discount) / D - 1`` and at less than 0 all is sold
 (curvefi/curve-stablecoin AMM.vy, controller.vy, seen 2026; A 100, discounts 9 % and 6 % of
-crvUSD from memory, 2024). In the protocol the bands' edges move with the cube of the oracle's price, so that a band is gone
-through while the oracle moves by a third of its width; here a band is as wide as its name says.
+crvUSD from memory, 2024). In the protocol the bands' edges move with the cube of the oracle's
+price, so that a band is gone through while the oracle moves by a third of its width; here a band
+is as wide as its name says.
 """
 
 from __future__ import annotations
