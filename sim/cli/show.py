@@ -78,9 +78,9 @@ def _show_venue(name: str, *, as_json: bool) -> None:
         emit_table("figures for formulas outside a run", ("key", "value", "source"), shown, left=3)
     for base, steps in (tiers if isinstance(tiers, Mapping) else {"all": tiers}).items():
         columns = list(dict.fromkeys(key for step in steps for key in step))
-        rows_ = [tuple(_cell(step.get(key)) for key in columns) for step in steps]
         source = notes.source_of(f"margin.tiers.{base}") or ""
-        emit_table(f"margin tiers: {base} (source {source})", columns, rows_, left=0)
+        rows_ = [(*(_cell(step.get(key)) for key in columns), source) for step in steps]
+        emit_table(f"margin tiers: {base}", [*columns, "source"], rows_, left=0)
     sources = [(key, one.as_of, one.seen, one.text) for key, one in notes.sources.items()]
     emit_table("sources", ("source", "as of", "seen", "what"), sources, left=4)
 

@@ -21,15 +21,24 @@ FOREIGN = re.compile(r"^[a-z]+:")
 REPOSITORY_PATH = re.compile(r"`((?:sim|tests|docs|scenarios|notebooks)/[\w./-]+)`")
 
 
-@pytest.fixture(scope="module")
-def generator() -> ModuleType:
-    path = ROOT / "docs" / "build_reference.py"
-    spec = importlib.util.spec_from_file_location("build_reference", path)
+def _module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    return _module("build_reference")
+
+
+def test_the_page_of_venues_is_up_to_date() -> None:
+    assert page("docs/venues.md") == _module("build_venues").page(), (
+        "run python docs/build_venues.py"
+    )
 
 
 def test_the_reference_is_up_to_date(generator: ModuleType) -> None:

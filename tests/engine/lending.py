@@ -40,7 +40,7 @@ def lend(
                 "margin": {"kind": "cross", "loans": {"WETH": loan}},
                 "liquidation": liquidation,
                 "mark": fields.pop("mark", {"kind": "last"}),
-                "waterfall": [{"kind": "insurance_fund", "size": fund}],
+                "waterfall": [{"kind": "insurance_fund", "size": fund}, {"kind": "clearer"}],
             }
         },
         markets=[

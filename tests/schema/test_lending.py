@@ -32,6 +32,7 @@ venues:
       keepers: {gas: 20, capital: 1e6, flash_loan: false}
     waterfall:
       - {kind: insurance_fund, size: 1e6}
+      - {kind: clearer}
 markets:
   - {venue: pool, symbol: WETH-USDC, kind: collateral, base: WETH, quote: USDC,
      impact: {kind: none}}

@@ -1,4 +1,4 @@
-"""Bundled venues: complete, continuous, and equal to the worked examples of their sources."""
+"""Bundled venues: complete, sourced, continuous, and whole venues by themselves."""
 
 from __future__ import annotations
 
@@ -6,15 +6,33 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from sim.core.errors import ScenarioError
-from sim.schema import Tier, Venue, list_presets, load_mapping, load_text, preset, resolved
+from sim.schema import (
+    PresetNotes,
+    Tier,
+    Venue,
+    list_presets,
+    list_versions,
+    load_mapping,
+    load_text,
+    preset,
+    preset_notes,
+    resolved,
+)
+from sim.schema.liquidation import FullLiquidation
 from sim.schema.margin import continuous_deductions
+from sim.schema.preset_notes import without_source
 from sim.schema.presets import merge_preset
 from tests.schema.base import GOOD
 
-NAMES = ("binance-usdm", "bitmex", "bybit-uta", "deribit", "dydx-v4", "hyperliquid",
-         "kraken-futures", "okx")  # fmt: skip
+NAMES = (
+    "aave-v3", "binance-usdm", "bitmex", "bybit-uta", "cme-futures", "compound-v3", "crvusd",
+    "deribit", "drift", "dydx-v4", "gmx-v2", "hyperliquid", "kraken-futures", "maker-sky",
+    "morpho-blue", "okx", "synthetix", "us-equities",
+)  # fmt: skip
+VERSIONS = [version for name in NAMES for version in list_versions(name)]
 MARGINED = {
     (name, base): tiers
     for name in NAMES
@@ -46,26 +64,59 @@ def test_names() -> None:
     assert list_presets() == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", VERSIONS)
+def test_every_figure_has_a_source(name: str) -> None:
+    """Each number of the rules cites a source that is there, and every cite leads to a place."""
+    assert without_source(name) == []
+
+
+@pytest.mark.parametrize("name", VERSIONS)
 def test_preset_says_what_it_is(name: str) -> None:
-    """The notes have sources, and say what is modelled, simplified and unknown."""
-    meta = preset(name)["meta"]
-    assert set(meta) == {"title", "as_of", "sources", "modelled", "simplified", "unknown"}
-    assert isinstance(meta["as_of"], str)
-    for key in ("sources", "modelled", "simplified", "unknown"):
-        assert meta[key]
-        assert all(isinstance(sentence, str) and len(sentence) > 10 for sentence in meta[key])
+    """The notes are sentences; what nobody published is marked as assumed or from memory."""
+    notes = preset_notes(name)
+    for texts in (notes.modelled, notes.simplified, notes.unknown):
+        assert all(len(text) > 10 for text in texts)
+    assert all(len(source.text) > 10 for source in notes.sources.values())
+
+
+def test_a_figure_without_a_source_is_found() -> None:
+    """The check that all presets pass does find what is missing."""
+    notes = preset_notes("binance-usdm")
+    assert notes.source_of("liquidation.fee_bps") == "exchange_info"
+    assert notes.source_of("liquidation.drop") == "process"
+    assert notes.source_of("liquidations") is None
+    data = preset("okx")["meta"]
+    data["cites"]["mark"] = "nobody"
+    with pytest.raises(ValidationError, match="source 'nobody'"):
+        PresetNotes.model_validate(data)
+    data["cites"]["mark"] = "ours"
+    data["sources"]["idle"] = {"text": "a page", "as_of": "2026", "seen": "stored"}
+    with pytest.raises(ValidationError, match="nothing cites"):
+        PresetNotes.model_validate(data)
+
+
+def test_versions() -> None:
+    """A version differs from the newest in what it states, and goes by its date."""
+    assert list_versions("binance-usdm") == ("binance-usdm@2025-09-17", "binance-usdm@2026-09-29")
+    old, new = Venue(preset="binance-usdm@2025-09-17"), Venue(preset="binance-usdm")
+    windows = [[part.window for part in venue.mark.of if part.kind == "twap"]
+               for venue in (old, new)]  # type: ignore[union-attr]  # fmt: skip
+    assert windows == [[150.0], [30.0]]
+    assert old.margin == new.margin
+    pinned = Venue(preset="binance-usdm@2026-09-29").model_dump(exclude={"preset"})
+    assert pinned == new.model_dump(exclude={"preset"})
+    with pytest.raises(ScenarioError, match="binance-usdm@2025-09-17, binance-usdm@2026-09-29"):
+        preset("binance-usdm@2025-09-18")
+    with pytest.raises(ValidationError, match="binance-usdm@2025-09-17"):
+        Venue(preset="binance-usdm@2020-01-01")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_preset_is_a_whole_venue(name: str) -> None:
-    """A preset alone is a venue, with margin rules for any asset."""
+    """A preset alone is a venue, whose waterfall has an end."""
     venue = Venue(preset=name)
     assert venue.margin is not None
-    assert venue.margin.ladder("PEPE", "PEPE-PERP") is not None
     assert venue.waterfall
-    text = GOOD.replace("binance-usdm", name)
-    assert load_text(text).venues["alpha"].margin == venue.margin
 
 
 @pytest.mark.parametrize(("name", "base"), MARGINED)
@@ -105,17 +156,6 @@ def test_hyperliquid_margin(base: str, notional: float, margin: float) -> None:
     assert maintenance(ladder("hyperliquid", base), notional) == pytest.approx(margin)
 
 
-@pytest.mark.parametrize(("base", "price"), [("BTC", 100_000), ("ETH", 4_000), ("SOL", 200)])
-def test_deribit_ladder_is_exact_at_its_floors(base: str, price: float) -> None:
-    """At each floor the margin is rate * notional of the linear formula."""
-    first, step = {"BTC": (0.01, 5e-5), "ETH": (0.01, 4e-6), "SOL": (0.02, 5e-6)}[base]
-    tiers = ladder("deribit", base)
-    for tier in tiers[1:]:
-        coins = tier.floor / price
-        expected = tier.floor * (first + step * coins)
-        assert maintenance(tiers, tier.floor) == pytest.approx(expected, rel=1e-4)
-
-
 def test_own_keys_win() -> None:
     """Mappings are merged in depth, lists replaced."""
     venue = Venue.model_validate(
@@ -139,9 +179,7 @@ def test_another_kind_drops_the_preset_of_that_block() -> None:
     venue = Venue.model_validate(
         {"preset": "hyperliquid", "liquidation": {"kind": "full"}, "mark": {"kind": "last"}}
     )
-    assert venue.liquidation.model_dump() == {
-        "kind": "full", "latency": 0.0, "fee_bps": 0.0, "fee_to": "insurance_fund"
-    }  # fmt: skip
+    assert venue.liquidation == FullLiquidation()
     assert venue.mark.model_dump() == {"kind": "last"}
 
 
