@@ -96,6 +96,28 @@ def test_due_and_full_agree(tmp_path_factory, world):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@settings(max_examples=400, suppress_health_check=RANDOM)
+@given(world=halting_worlds())
+def test_due_and_full_agree_on_many(tmp_path_factory, world):
+    full, due = both_ways(world, tmp_path_factory.mktemp("world"))
+    assert_same(full, due)
+    assert_same_series(full, due)
+
+
+@settings(max_examples=12, suppress_health_check=RANDOM)
+@given(world=halting_worlds())
+def test_compiled_and_plain_kernels_agree(tmp_path_factory, on_numpy, world):
+    folder, results = tmp_path_factory.mktemp("world"), []
+    try:
+        for plain in (True, False):
+            on_numpy(plain)
+            results.append(run(world, folder))
+    finally:
+        on_numpy(False)
+    assert_same(*results)
+
+
 @settings(max_examples=25, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
 def test_a_halted_market_stands_still(tmp_path_factory, monkeypatch, world):
