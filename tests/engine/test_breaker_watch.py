@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import sim
+from sim.engine.halts import Halts
 from sim.engine.stretch import Stretches
 from sim.kernels import compiling
 from tests.engine.random_worlds import Dice, load, worlds
@@ -71,11 +74,20 @@ def halting_worlds(draw: Any) -> dict[str, Any]:
     return world
 
 
+def run(world: dict[str, Any], folder: Path) -> sim.Result:
+    """Run a world with every invariant checked; leave out those whose prices run away."""
+    try:
+        return sim.run(load(world, folder), check=True)
+    except sim.RunError as error:
+        assume("ran away" not in str(error))
+        raise
+
+
 def assert_same_series(one: sim.Result, other: sim.Result) -> None:
     pd.testing.assert_frame_equal(one.mechanisms, other.mechanisms, check_exact=True)
 
 
-@settings(max_examples=80, suppress_health_check=RANDOM)
+@settings(max_examples=40, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
 def test_due_and_full_agree(tmp_path_factory, world):
     full, due = both_ways(world, tmp_path_factory.mktemp("world"))
@@ -84,7 +96,8 @@ def test_due_and_full_agree(tmp_path_factory, world):
 
 
 @pytest.mark.slow
-@settings(max_examples=600, suppress_health_check=RANDOM)
+@pytest.mark.slow
+@settings(max_examples=400, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
 def test_due_and_full_agree_on_many(tmp_path_factory, world):
     full, due = both_ways(world, tmp_path_factory.mktemp("world"))
@@ -92,31 +105,43 @@ def test_due_and_full_agree_on_many(tmp_path_factory, world):
     assert_same_series(full, due)
 
 
-@settings(max_examples=30, suppress_health_check=RANDOM)
+@settings(max_examples=12, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
 def test_compiled_and_plain_kernels_agree(tmp_path_factory, on_numpy, world):
-    folder = tmp_path_factory.mktemp("world")
-    results = []
-    for plain in (True, False):
-        on_numpy(plain)
-        results.append(sim.run(load(world, folder), check=True))
+    folder, results = tmp_path_factory.mktemp("world"), []
+    try:
+        for plain in (True, False):
+            on_numpy(plain)
+            results.append(run(world, folder))
+    finally:
+        on_numpy(False)
     assert_same(*results)
 
 
-@settings(max_examples=60, suppress_health_check=RANDOM)
+@settings(max_examples=25, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
-def test_a_halted_market_stands_still(tmp_path_factory, world):
+def test_a_halted_market_stands_still(tmp_path_factory, monkeypatch, world):
     world["record"] = {"every": 1}
-    result = sim.run(load(world, tmp_path_factory.mktemp("world")), check=True)
+    resumed = set()
+
+    def noting(self):
+        begin_tick(self)
+        for market in np.flatnonzero(self.resumed).tolist():
+            resumed.add((*self.world.board.ids[market].split("/"), self.world.tick))
+
+    begin_tick = Halts.begin_tick
+    with monkeypatch.context() as patch:
+        patch.setattr(Halts, "begin_tick", noting)
+        result = run(world, tmp_path_factory.mktemp("world"))
     keys = ["venue", "symbol", "tick"]
     shown = result.mechanisms.query("series == 'halted'").set_index(keys)["value"]
     last = result.prices.set_index(keys)["last_price"]
-    sold = result.liquidations.query("quantity != 0").groupby(keys).size()
+    sold = set(result.liquidations.query("quantity != 0").groupby(keys).groups)
     for venue, symbol, tick in shown[shown == 1.0].index:
-        # Who is halted at the end of a tick and of the one before was so all the time between.
-        if tick and shown[venue, symbol, tick - 1] == 1.0:
-            assert last[venue, symbol, tick] == last[venue, symbol, tick - 1]
-            assert (venue, symbol, tick) not in sold.index
+        before, now = (venue, symbol, tick - 1), (venue, symbol, tick)
+        if tick and shown[before] == 1.0 and now not in resumed:
+            assert last[now] == last[before]
+            assert now not in sold
 
 
 CALM = """
