@@ -41,7 +41,8 @@ class ClearerRates:
         Places in `markets` of those that are recorded: the clearer's own, or all where it
         lists none, each symbol once.
     rate, deduction, initial : (M, T) float64 [1], [quote], [1]
-        Without the multiplier.
+    size_rate, size_root : (M,) float64 [1/base], [1/sqrt(base)]
+        All without the multiplier.
     multiplier : (M,) float64 [1]
     """
 
@@ -51,6 +52,8 @@ class ClearerRates:
         self.rate = tables.rate[clearer].copy()
         self.deduction = tables.deduction[clearer].copy()
         self.initial = tables.initial_rate[clearer].copy()
+        self.size_rate = tables.size_rate[clearer].copy()
+        self.size_root = tables.size_root[clearer].copy()
         self.multiplier = np.ones(len(listed))
         margined = [market.kind != "spot" for market in listed]
         self.markets = np.flatnonzero(margined & ~np.isnan(self.rate[:, 0]))
@@ -66,8 +69,12 @@ class ClearerRates:
         rate = self.rate * factor
         highest = np.maximum(self.initial, 1.0)  # nobody asks more than the notional to open
         initial = np.maximum(np.minimum(self.initial * factor, highest), rate)
-        new = (rate, self.deduction * factor, initial)
-        old = (tables.rate[v], tables.deduction[v], tables.initial_rate[v])
+        sizes = self.size_rate * self.multiplier, self.size_root * self.multiplier
+        new = (rate, self.deduction * factor, initial, *sizes)
+        old = (
+            tables.rate[v], tables.deduction[v], tables.initial_rate[v], tables.size_rate[v],
+            tables.size_root[v],
+        )  # fmt: skip
         if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(new, old, strict=True)):
             return
         for values, place in zip(new, old, strict=True):

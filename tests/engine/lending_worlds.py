@@ -91,7 +91,7 @@ def lender(dice: Dice, kind: str, bases: list[str]) -> dict[str, Any]:
         },
         "mark": dice.pick({"kind": "last"}, {"kind": "ema", "half_life": 3}),
         "liquidation": RULES[kind](dice),
-        "waterfall": [layer for layer in layers if dice.often()],
+        "waterfall": [*(layer for layer in layers if dice.often()), {"kind": "clearer"}],
     }
 
 

@@ -21,7 +21,7 @@ from tests.engine.small_worlds import (
 
 def one(*layers, rate=0.1, **fields):
     rules = {"kind": "full", **fields}
-    return {"one": venue(rate, liquidation=rules, waterfall=list(layers))}
+    return {"one": venue(rate, liquidation=rules, waterfall=[*layers, {"kind": "clearer"}])}
 
 
 def fund(size):

@@ -198,6 +198,20 @@ def test_rate_deduction_and_initial_rate_are_multiplied(tmp_path):
     assert [key for (key,) in sold(result, "account_id")] == ["a0"]
 
 
+def test_what_size_adds_is_multiplied_as_well(tmp_path):
+    # 10 contracts need (0.1 + 0.01 * 10) * 1,000 = 200, and 300 in stress.
+    venue = stressed()
+    venue["margin"]["size_rate"] = 0.01
+    result = play(
+        tmp_path,
+        longs((10, 299), (10, 301)),
+        assets=ASSETS,
+        venues={"one": venue},
+        shocks=[path(100, 100.05, 100, 100)],
+    )
+    assert [key for (key,) in sold(result, "account_id")] == ["a0"]
+
+
 def test_an_outage_keeps_the_multiplier(tmp_path):
     result = play(
         tmp_path,
