@@ -9,6 +9,7 @@ import pytest
 
 from sim.core.errors import ScenarioError
 from sim.schema import Tier, Venue, list_presets, load_mapping, load_text, preset, resolved
+from sim.schema.liquidation import FullLiquidation
 from sim.schema.margin import continuous_deductions
 from sim.schema.presets import merge_preset
 from tests.schema.base import GOOD
@@ -139,9 +140,7 @@ def test_another_kind_drops_the_preset_of_that_block() -> None:
     venue = Venue.model_validate(
         {"preset": "hyperliquid", "liquidation": {"kind": "full"}, "mark": {"kind": "last"}}
     )
-    assert venue.liquidation.model_dump() == {
-        "kind": "full", "latency": 0.0, "fee_bps": 0.0, "fee_to": "insurance_fund"
-    }  # fmt: skip
+    assert venue.liquidation == FullLiquidation()
     assert venue.mark.model_dump() == {"kind": "last"}
 
 
