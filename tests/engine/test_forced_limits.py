@@ -219,6 +219,23 @@ def test_a_dydx_order_below_its_bankruptcy_price_is_paid_by_the_fund(tmp_path):
     assert equity_at(result, "book", 0) == pytest.approx(0, abs=1e-6)
 
 
+def test_without_a_fund_a_dydx_account_is_deleveraged_at_its_bankruptcy_price(tmp_path):
+    world = eth(6, {"kind": "adl"}, share=1, spread_to_maintenance=3)
+    short = ("s", "s", "one", {"USDT": 20_000}, [("one/ETH-PERP", -10, 3100)])
+    result = play(tmp_path, **(world | {"accounts": [*world["accounts"], short]}))
+    assert not sold(result, "tick")
+    prices = dict(events(result, "adl", "account_id", "close_out_price"))
+    assert prices == {"a0": pytest.approx(2976), "s": pytest.approx(2976)}
+
+
+def test_a_short_buys_no_further_than_its_limits(tmp_path):
+    # Up to 3,018 by the fillable price, to 3,015 by the band: 6 q / 2 = 15.
+    world = eth(6, share=1, price_band=0.005)
+    accounts = [("a", "a", "one", {"USDT": 240}, [("one/ETH-PERP", -10, 3000)])]
+    result = play(tmp_path, **(world | {"accounts": accounts}))
+    assert sold(result, "quantity", "close_out_price") == [(pytest.approx(5), pytest.approx(3015))]
+
+
 def test_a_dydx_order_fills_no_further_than_its_fillable_price(tmp_path):
     # 3000 - 6 q / 2 >= 2982 up to 6; less than 1.5 maintenance margins from the mark.
     result = play(tmp_path, **eth(6, fund(1000), share=1))
