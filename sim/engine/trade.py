@@ -131,7 +131,8 @@ class TradeDesk:
         market = ledger.market[orders.slot].astype(np.int64)
         if board.banded:
             orders = orders._replace(change=fit_to_bands(board, market, orders.change))
-            orders = orders.only(orders.change != 0.0)
+            let_through = orders.change != 0.0
+            orders, market = orders.only(let_through), market[let_through]
         if not len(orders.slot):
             return orders.slot
         flow: Flow = {}

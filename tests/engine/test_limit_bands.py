@@ -176,6 +176,23 @@ def test_voluntary_orders_and_arbitrage_stop_at_the_limit(tmp_path):
     assert tied.summary["conservation_error"] < 1e-9
 
 
+def test_orders_cut_to_nothing_leave_those_of_other_markets_alone(tmp_path):
+    stop = {"behaviour": {"kind": "stop_loss", "trigger": 0.03}}
+    books = [(BTC, 5), ("one/ETH-PERP", 5)]
+    accounts = [
+        (f"a{k}", f"t{k}", "one", {"USDT": 400}, [(market, size, 100)])
+        for k, (market, size) in enumerate(books)
+    ]
+    result = play(tmp_path, accounts, source=stop,
+                  markets=[perp(impact=linear(1.0)), perp(base="ETH")],
+                  assets={"USDT": {"price": 1}, "BTC": {"price": 100}, "ETH": {"price": 100}},
+                  venues={"one": banded(of="BTC", limit_time=100, window=1e6)},
+                  shocks=[jump(-0.1), jump(-0.1, asset="ETH")], horizon=6)  # fmt: skip
+    # Bitcoin stands at its limit from the start of the tick; nothing of it can be sold.
+    gross = result.cohorts.set_index("tick")["gross_notional"]
+    assert gross[5] == pytest.approx(5 * 95)
+
+
 def test_cross_impact_stops_at_the_limit(tmp_path):
     markets = [perp(impact=linear(1.0)), perp("two", impact=linear(1.0))]
     book = [("b", "tb", "two", {"USDT": 160}, [("two/BTC-PERP", 10, 100)])]
