@@ -11,9 +11,10 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from sim.core.arrays import FloatArray
+from sim.core.series import CATALOGUE
 from sim.report.context import RunContext
 from sim.report.drawing import finish_time, grid_columns, legend, line, panel_width, thin
 from sim.report.heads import draw_heads
@@ -22,17 +23,9 @@ from sim.report.units import money_axis, price_axis
 
 MAX_PANELS = 9
 
-MONEY = frozenset(
-    {
-        "backstop_equity", "backstop_inventory", "default_fund", "fund", "keeper_capital",
-        "auction_debt", "deficit",
-    }
-)  # fmt: skip
-PRICES = frozenset(
-    {"band_low", "band_high", "indicative_price", "oracle_price", "auction_price", "reference"}
-)
-FLAGS = frozenset({"halted"})
-COUNTS = frozenset({"auctions_open", "backstop_position", "backstop_quantity"})
+PRICES = ("quote/base",)
+STEPS = ("flag", "count", "contracts", "quote/base")
+"""Units of what stays until it changes, and is drawn in steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,25 +116,28 @@ def _draw(
     labels: list[str],
     currency: str,
 ) -> None:
-    """Draw the lines of one series and label its axis by what it is."""
-    stepped = "steps-post" if name in FLAGS | COUNTS | PRICES else "default"
+    """Draw the lines of one series and label its axis by its unit."""
+    unit = CATALOGUE[name].unit if name in CATALOGUE else "count"
+    stepped = "steps-post" if unit in STEPS else "default"
     for one in reversed(some):
         place = labels.index(one.label)
         time, value = thin(one.time, one.value)
         line(ax, time, value, look[one.label], place, len(labels), drawstyle=stepped)
     values = np.concatenate([one.value for one in some])
     values = values[np.isfinite(values)]
-    if name in MONEY:
-        money_axis(ax, name.replace("_", " "), currency)
-    elif name in PRICES and len(values) and values.min() > 0.0:
+    if unit in ("numeraire", "quote"):
+        money_axis(ax, "amount", currency)
+    elif unit in PRICES and len(values) and values.min() > 0.0:
         price_axis(ax, float(values.min()), float(values.max()), "quote")
-    elif name in FLAGS:
+    elif unit == "flag":
         ax.set_ylim(-0.1, 1.4)
         ax.set_yticks([0.0, 1.0], ["no", "yes"])
-    elif name in COUNTS or name.endswith(("multiplier", "ratio")):
-        ax.set_ylabel(name.replace("_", " "))
-    else:
+    elif unit in ("1", "1/sqrt(year)") and not name.endswith("multiplier"):
         ax.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
+        ax.set_ylabel("a year" if unit == "1/sqrt(year)" else "share")
+    else:
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
+        ax.set_ylabel("1" if name.endswith("multiplier") else unit)
 
 
 def _handles(labels: list[str], look: dict[str, Look]) -> list[Artist]:
