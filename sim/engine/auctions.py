@@ -136,7 +136,7 @@ class AuctionHouse(LoanRule):
         self._take_penalty(ended, holding[covered | ~holding])
         self.start[ended] = CLOSED
         self.open = np.setdiff1d(self.open, ended)
-        world.required[ended] = 1.0
+        world.required[ended] = world.least_ratio(ended)
 
     def _take_penalty(self, rows: IntArray, holding: BoolArray) -> None:
         """Move what was raised beyond the debt to the protocol, at most the penalty."""

@@ -30,7 +30,7 @@ class Series(NamedTuple):
     Attributes
     ----------
     name : str
-        What it is, such as ``funding_rate``; `docs/tables.md` gives the unit of each.
+        What it is, such as ``funding_rate``; declared in `sim.core.series`.
     venue : int
     market : int
         Or `NO_MARKET`.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.core.arrays import FloatArray
+from sim.core.series import CATALOGUE
 from sim.engine.cells import Cells
 from sim.engine.growing import GrowingArray
 from sim.ledger.invariants import conservation_error
@@ -70,6 +71,9 @@ class Recorder:
         self._alive = GrowingArray((len(self.cells.present),), np.int64, rows)
         self._cohorts = GrowingArray((len(self.cells.present), 2), np.float64, rows)
         self.series = [one for mechanism in world.mechanisms for one in mechanism.series()]
+        undeclared = {one.name for one in self.series} - set(CATALOGUE)
+        if undeclared:
+            raise ValueError(f"series {sorted(undeclared)} are not declared in sim.core.series")
         self._series = GrowingArray((len(self.series),), np.float64, rows)
         self._causes = GrowingArray((4,), np.int32)
         self._moves = GrowingArray((), np.float64)

@@ -77,6 +77,7 @@ class Venue(Model):
                     Finding(("collateral", asset), f"{haircut:g}", _haircut_allowed(haircut))
                 )
         findings += _target_findings(self)
+        findings += _absorbing_findings(self)
         findings += [
             Finding(("open_interest_caps", key), f"{cap:g}", "a notional of 0 or more")
             for key, cap in self.open_interest_caps.items()
@@ -101,3 +102,12 @@ def _target_findings(venue: Venue) -> list[Finding]:
         return []
     allowed = f"at least the margin's liquidation_ratio, {margin.liquidation_ratio:g}"
     return [Finding(("liquidation", "target_ratio"), f"{rule.target_ratio:g}", allowed)]
+
+
+def _absorbing_findings(venue: Venue) -> list[Finding]:
+    """Return a backstop beside a protocol that takes accounts over itself."""
+    kinds = [layer.kind for layer in venue.waterfall]
+    if venue.liquidation.kind != "absorb" or "backstop" not in kinds:
+        return []
+    allowed = "no backstop beside liquidation of kind absorb, which takes accounts over itself"
+    return [Finding(("waterfall", kinds.index("backstop")), "a backstop", allowed)]

@@ -47,6 +47,14 @@ def test_the_reference_is_up_to_date(generator: ModuleType) -> None:
     )
 
 
+def test_every_series_of_a_mechanism_is_explained() -> None:
+    from sim.core.series import CATALOGUE
+
+    text = page("docs/tables.md")
+    for name, info in CATALOGUE.items():
+        assert f"| `{name}` | {info.of} | {info.unit} | {info.text} |" in text
+
+
 def test_the_reference_has_every_key_of_the_json_schema(generator: ModuleType) -> None:
     from sim.schema import json_schema
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from sim.core.errors import BookError
 from sim.engine.build import draw_population
 from sim.models.margin import MarginTables
-from sim.schema import load_text
+from sim.schema import Venue, load_text
 from tests.engine.small_worlds import write_book
 from tests.schema.base import problems
 
@@ -197,3 +198,12 @@ def test_a_book_with_short_or_negative_collateral_is_refused(
     problem = next(p for p in caught.value.problems if p.path == column)
     assert allowed in problem.allowed
     assert problem.line == 2
+
+
+def test_a_protocol_that_absorbs_has_no_backstop_beside():
+    rules = {
+        "preset": "compound-v3",
+        "waterfall": [{"kind": "backstop", "capital": 1e6}, {"kind": "clearer"}],
+    }
+    with pytest.raises(ValidationError, match="takes accounts over itself"):
+        Venue.model_validate(rules)
