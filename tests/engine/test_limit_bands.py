@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.engine.limit_bands import contracts_to_limit, fit_to_bands
@@ -133,6 +133,7 @@ IMPACTS = (
 
 
 @pytest.mark.parametrize("impact", IMPACTS, ids=lambda impact: impact["kind"])
+@settings(max_examples=25)
 @given(
     orders=st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6),
     last=st.floats(80, 120),
