@@ -48,12 +48,13 @@ def water_fill(loss: float, weight: FloatArray, capacity: FloatArray) -> FloatAr
     if loss >= capacity.sum():
         return capacity
     safe = np.where(weight > 0.0, weight, 1.0)
-    level = np.where(weight > 0.0, capacity / safe, np.inf)
+    with np.errstate(over="ignore"):  # a weight of next to nothing never gives all
+        level = np.where(weight > 0.0, capacity / safe, np.inf)
     order = np.argsort(level, kind="stable")
     full = np.concatenate([[0.0], np.cumsum(capacity[order])])
     weights_left = np.cumsum(weight[order][::-1])[::-1]
     # With the first k survivors paying all they have, the others share the rest.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = (loss - full[:-1]) / weights_left
     fits = (scale <= level[order]) & (weights_left > 0.0)
     if not fits.any():  # the loss is all the capacity but for rounding
