@@ -17,6 +17,10 @@ import numpy as np
 from sim.core.arrays import FloatArray
 
 
+SMALL = 1e-200
+"""Largest weight below which what is divided by weights could overflow."""
+
+
 def socialise_weights(
     basis: str, equity: FloatArray, unrealised_profit: FloatArray, notional: FloatArray
 ) -> FloatArray:
@@ -42,6 +46,8 @@ def water_fill(loss: float, weight: FloatArray, capacity: FloatArray) -> FloatAr
     (N,) float64 [quote]
         Payments; they add up to `loss`, or to all the capacity that has weight if that is less.
     """
+    if 0.0 < weight.max(initial=0.0) < SMALL:
+        weight = weight / weight.max()  # only their proportions matter
     capacity = np.where(weight > 0.0, capacity, 0.0)
     if loss <= 0.0 or capacity.sum() <= 0.0:
         return np.zeros_like(weight)
