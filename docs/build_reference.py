@@ -205,7 +205,7 @@ def blocks() -> dict[tuple[type[BaseModel], ...], list[str]]:
         inner = []
         for model in models:
             choice = tag(model) and get_args(model.model_fields[tag(model)].annotation)
-            here = f"{path}({choice[0]})" if choice and len(models) > 1 else path
+            here = f"{path} ({choice[0]})" if choice and len(models) > 1 else path
             inner += list(below(here, model))
         waiting = inner + waiting
     return found

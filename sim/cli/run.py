@@ -89,10 +89,15 @@ def _check_names(gate: Condition, scenario: Scenario) -> None:
     """Refuse a gate that names a figure the run will not have."""
     from sim.cli.summary import known_figures
     from sim.core.figures import UnknownNameError
+    from sim.schema.waterfall import paying_layers
 
     markets = [market.id for market in scenario.markets]
+    venues = {
+        name: paying_layers(layer.kind for layer in venue.waterfall)
+        for name, venue in scenario.venues.items()
+    }
     try:
-        gate.check_names(known_figures(markets, scenario.venues))
+        gate.check_names(known_figures(markets, venues))
     except UnknownNameError as error:
         raise typer.BadParameter(str(error), param_hint="--fail-if") from None
 

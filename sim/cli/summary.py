@@ -77,11 +77,22 @@ SIDE_BY_SIDE = 4
 """Most markets or venues that stand side by side."""
 
 
-def known_figures(markets: Iterable[str], venues: Iterable[str]) -> dict[str, Any]:
-    """Return a table with the name of every figure that a run's summary will hold."""
+def known_figures(markets: Iterable[str], venues: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    """Return a table with the name of every figure that a run's summary will hold.
+
+    Parameters
+    ----------
+    markets : iterable of str
+        Their ids.
+    venues : mapping of str to iterable of str
+        Venues, and the layers of each that may pay a shortfall.
+    """
     figures: dict[str, Any] = dict.fromkeys(name for names in GROUPS.values() for name in names)
     figures["markets"] = {market: dict.fromkeys(MARKET_FIGURES) for market in markets}
-    figures["venues"] = {venue: dict.fromkeys(VENUE_FIGURES) for venue in venues}
+    figures["venues"] = {
+        venue: dict.fromkeys(VENUE_FIGURES) | {"layers": dict.fromkeys(kinds)}
+        for venue, kinds in venues.items()
+    }
     return figures
 
 

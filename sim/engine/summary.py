@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.cascade import Cascade
+from sim.schema.waterfall import paying_layers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from sim.engine.world import World
 
 Summary = dict[str, Any]
-
-NOT_PAYING = ("adl", "backstop", "clearer")
-"""Layers that avoid a loss rather than pay one, and the clearer, who stands last anyway."""
 
 
 def summarise(
@@ -130,6 +128,5 @@ def _venues(world: World, recorder: Recorder) -> dict[str, Any]:
 
 def _layers(world: World, venue: int) -> dict[str, float]:
     """Return what each layer of a clearer paid of its shortfalls, and the clearer itself."""
-    kinds = [layer.kind for layer in world.waterfall.layers[venue]]
-    paying = [kind for kind in kinds if kind not in NOT_PAYING]
-    return {kind: float(world.totals.paid_by(kind)[venue]) for kind in [*paying, "clearer"]}
+    kinds = paying_layers(layer.kind for layer in world.waterfall.layers[venue])
+    return {kind: float(world.totals.paid_by(kind)[venue]) for kind in kinds}

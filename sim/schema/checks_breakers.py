@@ -24,6 +24,8 @@ def breaker_findings(scenario: Scenario) -> Iterator[Finding]:
         listed = [market for market in scenario.markets if market.venue == name]
         known = {market.base for market in listed} | {market.symbol for market in listed}
         banded: dict[str, int] = {}
+        # The rules of a preset may be slower than a short run.
+        bundled = venue.preset is not None and venue.breakers == venue.bundled().breakers
         for number, breaker in enumerate(venue.breakers):
             path: _Path = ("venues", name, "breakers", number)
             if not listed:
@@ -32,7 +34,8 @@ def breaker_findings(scenario: Scenario) -> Iterator[Finding]:
             for place, wanted in enumerate(member_names(breaker.of) or ()):
                 here = (*path, "of") if isinstance(breaker.of, str) else (*path, "of", place)
                 yield from unknown(here, wanted, known, "symbol or base of this venue")
-            yield from _endless_findings(scenario, breaker, path)
+            if not bundled:
+                yield from _endless_findings(scenario, breaker, path)
             if isinstance(breaker, LimitBand):
                 yield from _twice_findings(listed, breaker, number, path, banded)
         yield from _cap_findings(scenario, name, listed, known)

@@ -10,6 +10,7 @@ from sim.schema.liquidation import PerBlockLiquidation, TierStepsLiquidation
 
 if TYPE_CHECKING:
     from sim.schema.scenario import Scenario
+    from sim.schema.venue import Venue
 
 
 def liquidation_findings(scenario: Scenario) -> Iterator[Finding]:
@@ -17,7 +18,7 @@ def liquidation_findings(scenario: Scenario) -> Iterator[Finding]:
     for name, venue in scenario.venues.items():
         path = ("venues", name, "liquidation")
         rule = venue.liquidation
-        if isinstance(rule, TierStepsLiquidation) and venue.margin is not None:
+        if isinstance(rule, TierStepsLiquidation) and _own_steps(venue, rule):
             yield from _step_findings(scenario, name, rule, path)
         if isinstance(rule, PerBlockLiquidation):
             most = scenario.engine.max_generations
@@ -25,6 +26,15 @@ def liquidation_findings(scenario: Scenario) -> Iterator[Finding]:
                 found = f"{rule.block:g} s, which is engine.max_generations or more in a tick"
                 longest = scenario.clock.tick / most
                 yield Finding((*path, "block"), found, f"more than {longest:g} s")
+
+
+def _own_steps(venue: Venue, rule: TierStepsLiquidation) -> bool:
+    """Return whether a venue states the steps itself; a preset's may meet other tiers."""
+    stated = venue.bundled().liquidation
+    same = isinstance(stated, TierStepsLiquidation) and (
+        (stated.drop, stated.from_tier) == (rule.drop, rule.from_tier)
+    )
+    return venue.preset is None or not same
 
 
 def _step_findings(

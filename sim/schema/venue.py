@@ -87,6 +87,10 @@ class Venue(Model):
         refuse("venue", findings)
         return self
 
+    def bundled(self) -> Venue:
+        """Return the venue as its preset states it; without a preset the venue itself."""
+        return self if self.preset is None else type(self)(preset=self.preset)
+
 
 def _haircut_allowed(haircut: float) -> str:
     allowed = "a fraction from 0 to below 1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -197,6 +197,15 @@ PAYERS = (
 STAGES = (PAYERS, ("adl",), ("gains_haircut",), ("socialise", "tear_up"), ("clearer",))
 """Groups of layers in the order in which they may stand."""
 
+NOT_PAYING = ("adl", "backstop")
+"""Layers that avoid a shortfall instead of paying it."""
+
+
+def paying_layers(kinds: Iterable[str]) -> list[str]:
+    """Return those of layers that may pay a shortfall, and the clearer, who bears the rest."""
+    return [*(kind for kind in kinds if kind not in (*NOT_PAYING, "clearer")), "clearer"]
+
+
 LAST = ("adl", "socialise", "tear_up", "clearer")
 """Layers with which a waterfall may end."""
 
@@ -239,11 +248,11 @@ def _place_findings(kinds: Sequence[str]) -> Iterator[Finding]:
         path, before = ("waterfall", number, "kind"), kinds[number - 1]
         if kind in kinds[:number]:
             yield Finding(path, f"a second '{kind}'", "each kind of layer once")
+        elif kind == "backstop" and before != "insurance_fund":
+            allowed = "a backstop first, or directly after insurance_fund"
+            yield Finding(path, f"'{kind}' after '{before}'", allowed)
         elif stage[kind] < stage[before]:
             yield Finding(path, f"'{kind}' after '{before}'", f"the order {groups}")
-        elif kind == "backstop" and before != "insurance_fund":
-            allowed = "a backstop as the first layer or directly after insurance_fund"
-            yield Finding(path, f"'{kind}' after '{before}'", allowed)
 
 
 def _company_findings(kinds: Sequence[str]) -> Iterator[Finding]:

@@ -86,6 +86,7 @@ def test_list_one_section_as_json() -> None:
     )
     assert {socket for socket, _ in variants} == {
         "behaviour",
+        "breaker",
         "coupling",
         "distribution",
         "impact",

@@ -96,7 +96,9 @@ def test_an_unknown_figure_is_refused_before_the_run(tmp_path: Path, gate: str, 
 
 def test_the_figures_known_before_a_run_are_those_it_has(tmp_path: Path) -> None:
     summary = sim.run(sim.load(small(tmp_path))).summary
-    known = known_figures(summary["markets"], summary["venues"])
+    known = known_figures(
+        summary["markets"], {name: venue["layers"] for name, venue in summary["venues"].items()}
+    )
     assert _names(summary) == _names(known)
 
 

@@ -73,7 +73,7 @@ CASES = {
         "- {kind: adl}\n      - {kind: backstop, capital: 1}",
         "venues.beta.waterfall.2.kind",
         "backstop, capital: 1}",
-        ("'backstop' after 'adl'", "a backstop first, or after insurance_fund"),
+        ("'backstop' after 'adl'", "a backstop first, or directly after insurance_fund"),
     ),
 }
 

@@ -29,6 +29,9 @@ import numpy as np
 
 from sim.core.arrays import FloatArray
 
+LEAST = 1e-15
+"""Least equity that a score counts with, as a share of what it is compared with: rounding."""
+
 
 class Opposite(NamedTuple):
     """Positions (N,) on the other side of a bankrupt one, all in the same money.
@@ -73,15 +76,20 @@ def profit_leverage_score(
     """
     winner = (unrealised_profit > 0.0) & (equity > 0.0) & (entry_notional > 0.0)
     ratio = unrealised_profit / np.where(winner, entry_notional, 1.0)
-    leverage = gross_notional / np.where(winner, equity, 1.0)
-    return np.where(winner, ratio * leverage, -np.inf)
+    return np.where(winner, ratio * _per_equity(gross_notional, equity), -np.inf)
+
+
+def _per_equity(amount: FloatArray, equity: FloatArray) -> FloatArray:
+    """Return amounts >= 0 over equity (N,); next to no equity counts as a share `LEAST` of them."""
+    least = np.where(amount > 0.0, LEAST * amount, 1.0)
+    return np.asarray(amount / np.maximum(equity, least))
 
 
 def binance_score(found: Opposite) -> FloatArray:
     """Return Binance's score (N,) [1]; 0 without profit, ``-inf`` without equity."""
     able = found.equity > 0.0
     rate = np.maximum(found.profit, 0.0) / np.maximum(found.wallet, 1.0)
-    return np.where(able, rate * found.maintenance / np.where(able, found.equity, 1.0), -np.inf)
+    return np.where(able, rate * _per_equity(found.maintenance, found.equity), -np.inf)
 
 
 def bitmex_score(found: Opposite) -> FloatArray:
@@ -95,8 +103,7 @@ def hyperliquid_score(found: Opposite) -> FloatArray:
     winner &= (found.entry_price > 0.0) & (found.mark > 0.0)
     entry, mark = np.where(winner, found.entry_price, 1.0), np.where(winner, found.mark, 1.0)
     gain = np.where(found.side > 0.0, mark / entry, entry / mark)
-    leverage = found.notional / np.where(winner, found.equity, 1.0)
-    return np.where(winner, gain * leverage, -np.inf)
+    return np.where(winner, gain * _per_equity(found.notional, found.equity), -np.inf)
 
 
 def wealth_score(found: Opposite) -> FloatArray:

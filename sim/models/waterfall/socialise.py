@@ -17,6 +17,10 @@ import numpy as np
 from sim.core.arrays import FloatArray
 
 
+SMALL = 1e-200
+"""Largest weight below which what is divided by weights could overflow."""
+
+
 def socialise_weights(
     basis: str, equity: FloatArray, unrealised_profit: FloatArray, notional: FloatArray
 ) -> FloatArray:
@@ -42,18 +46,21 @@ def water_fill(loss: float, weight: FloatArray, capacity: FloatArray) -> FloatAr
     (N,) float64 [quote]
         Payments; they add up to `loss`, or to all the capacity that has weight if that is less.
     """
+    if 0.0 < weight.max(initial=0.0) < SMALL:
+        weight = weight / weight.max()  # only their proportions matter
     capacity = np.where(weight > 0.0, capacity, 0.0)
     if loss <= 0.0 or capacity.sum() <= 0.0:
         return np.zeros_like(weight)
     if loss >= capacity.sum():
         return capacity
     safe = np.where(weight > 0.0, weight, 1.0)
-    level = np.where(weight > 0.0, capacity / safe, np.inf)
+    with np.errstate(over="ignore"):  # a weight of next to nothing never gives all
+        level = np.where(weight > 0.0, capacity / safe, np.inf)
     order = np.argsort(level, kind="stable")
     full = np.concatenate([[0.0], np.cumsum(capacity[order])])
     weights_left = np.cumsum(weight[order][::-1])[::-1]
     # With the first k survivors paying all they have, the others share the rest.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = (loss - full[:-1]) / weights_left
     fits = (scale <= level[order]) & (weights_left > 0.0)
     if not fits.any():  # the loss is all the capacity but for rounding

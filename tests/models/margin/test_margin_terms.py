@@ -9,24 +9,25 @@ from hypothesis import strategies as st
 
 import sim
 from sim.models.margin import MarginTables
-from sim.schema.presets import list_presets
+from sim.schema import Venue, list_presets
 
 PRICES = {"BTC": 100_000.0, "ETH": 4_000.0, "SOL": 150.0}
 
 
-def world(rules, bases=("BTC",), **venue):
-    """Return a scenario of one venue with a perpetual on each base."""
+def world(rules, bases=("BTC",), listed="perpetual", **venue):
+    """Return a scenario of one venue with a perpetual, or collateral, on each base."""
     given_ = {} if rules is None else {"margin": {"kind": "cross", **rules}}
     return sim.Scenario.model_validate(
         {
             "schema_version": 1,
             "name": "margin",
             "clock": {"tick": 1, "horizon": 1},
-            "assets": {"USDT": {"price": 1}} | {b: {"price": PRICES.get(b, 1.0)} for b in bases},
+            "assets": {"USDT": {"price": 1}}
+            | {b: {"price": PRICES.get(b, 1.0), "volatility": 0.5} for b in bases},
             "venues": {"one": {**given_, **venue}},
             "markets": [
                 {
-                    "venue": "one", "symbol": f"{base}-PERP", "kind": "perpetual", "base": base,
+                    "venue": "one", "symbol": f"{base}-PERP", "kind": listed, "base": base,
                     "quote": "USDT", "impact": {"kind": "none"},
                 }
                 for base in bases
@@ -157,11 +158,13 @@ def test_maintenance_margin_is_continuous_and_rises_ever_faster(rules, price):
 
 @pytest.mark.parametrize("preset", list_presets())
 def test_every_ladder_of_a_preset_is_continuous_and_rises(preset):
-    margin = world(None, preset=preset).venues["one"].margin
-    keys = list(margin.tiers) if isinstance(margin.tiers, dict) else []
+    margin = Venue(preset=preset).margin
+    kind, keys = "perpetual", list(margin.tiers) if isinstance(margin.tiers, dict) else []
     bases = sorted({key.split("-")[0] for key in keys} | {"BTC"})
+    if margin.loans is not None:
+        kind, bases = "collateral", sorted(margin.loans)
     for more in ({}, {"size_rate": 1e-4}, {"size_root": 1e-3}):
         place = {"preset": preset, "margin": more} if more else {"preset": preset}
-        table = MarginTables.from_scenario(world(None, bases, **place))
+        table = MarginTables.from_scenario(world(None, bases, kind, **place))
         for market, base in enumerate(bases):
             assert_continuous_and_rising(table, PRICES.get(base, 1.0), market)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim.models.waterfall import (
@@ -147,6 +147,7 @@ def test_a_fund_leaves_what_is_beyond_it(fund, left):
     assert 15.0 - cover_in_order(np.array([15.0]), fund).sum() == left
 
 
+@example([(2.0, 2.2250738585e-313)], 1.0, "equal_haircut", 1.0)
 @given(
     st.lists(st.tuples(st.floats(0, 1e3), st.floats(0, 1e3)), min_size=1, max_size=8),
     st.floats(0, 5e3),
