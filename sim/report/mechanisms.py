@@ -45,13 +45,16 @@ class Track:
 def tracks(mechanisms: pd.DataFrame) -> dict[str, list[Track]]:
     """Return the recorded tracks by series, in the order of the table.
 
-    Series that stand still throughout are left out, unless all do.
+    A track is named by its venue, and by its market too where a venue shows several. Series that
+    stand still throughout are left out, unless all do.
     """
     found: dict[str, list[Track]] = {}
+    markets = mechanisms[mechanisms["symbol"] != ""].groupby("venue")["symbol"].nunique()
+    several = set(markets.index[markets > 1])
     keys = ["series", "venue", "symbol"]
     for (series, venue, symbol), rows in mechanisms.groupby(keys, sort=False):
         value = rows["value"].to_numpy(dtype=np.float64)
-        label = f"{venue} {symbol}".strip()
+        label = f"{venue} {symbol}".strip() if venue in several else str(venue)
         track = Track(label, rows["time"].to_numpy(dtype=np.float64), value)
         found.setdefault(str(series), []).append(track)
     moving = {name: some for name, some in found.items() if any(one.moves for one in some)}

@@ -28,7 +28,18 @@ def test_lines_are_the_recorded_values() -> None:
     lines = drawn.axes[0].get_lines()
     assert [np.asarray(one.get_ydata()).tolist() for one in lines[:2]] == [values, values]
     labels = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert labels == ["alpha BTC-PERP", "beta"]
+    assert labels == ["alpha", "beta"]
+
+
+def test_markets_are_named_where_a_venue_shows_several() -> None:
+    """A venue with one market has one look for what is its own and what is its market's."""
+    rows = [
+        (tick, float(tick), venue, symbol, "margin_rate", float(tick))
+        for tick in (0, 1)
+        for venue, symbol in (("a", "X"), ("a", "Y"), ("a", ""), ("b", "X"), ("b", ""))
+    ]
+    (found,) = mechanisms.tracks(synthetic.frame(synthetic.MECHANISM, rows)).values()
+    assert [track.label for track in found] == ["a X", "a Y", "a", "b", "b"]
 
 
 def test_series_that_stand_still_are_left_out() -> None:
