@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from sim.report import causes, forced, funds, generations, mechanisms, prices
+from sim.report import adl, causes, forced, funds, generations, mechanisms, prices
 from sim.report.context import RunContext, RunTables
 from sim.report.style import save
 
@@ -14,7 +14,7 @@ from sim.report.style import save
 def all_figures(result: RunTables) -> dict[str, Figure]:
     """Return every figure of a run by the name of its file.
 
-    `mechanisms` is drawn only where a venue has any.
+    `mechanisms` is drawn only where a venue has any, `adl` where somebody was deleveraged.
     """
     context = RunContext.of(result)
     drawn = {
@@ -26,6 +26,8 @@ def all_figures(result: RunTables) -> dict[str, Figure]:
     }
     if len(result.mechanisms):
         drawn["mechanisms"] = mechanisms.figure(result.mechanisms, context)
+    if (result.liquidations["kind"] == "adl").any():
+        drawn["adl"] = adl.figure(result.liquidations, context)
     return drawn
 
 

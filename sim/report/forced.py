@@ -19,6 +19,7 @@ from sim.report.units import money, money_axis
 
 MAX_BINS = 120
 NOTHING = "No forced trades in this run"
+NOT_TO_THE_MARKET = "Nothing was liquidated to the market in this run"
 _TITLES = {
     "market": "Liquidated to the market",
     "backstop": "Taken over by a backstop",

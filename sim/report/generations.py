@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from sim.core.arrays import FloatArray, IntArray
 from sim.report.context import RunContext
 from sim.report.drawing import legend, stacked_bars, swatch
-from sim.report.forced import NOTHING, top_names
+from sim.report.forced import NOT_TO_THE_MARKET, NOTHING, top_names
 from sim.report.style import OTHER, Look, house_style, looks, panels, sentence
 from sim.report.units import money_axis
 
@@ -109,7 +109,7 @@ def figure(
     with house_style():
         if not len(data.first):
             drawn, axes = panels(ax, 1, height=1.6)
-            sentence(axes[0], NOTHING)
+            sentence(axes[0], NOTHING if not len(liquidations) else NOT_TO_THE_MARKET)
             return drawn
         drawn, axes = panels(ax, 2, height=4.0, ratios=[1.7, 1.0])
         told = [name for name in data.venues if name != OTHER]

@@ -18,7 +18,7 @@ from sim.core.series import CATALOGUE
 from sim.report.context import RunContext
 from sim.report.drawing import finish_time, grid_columns, legend, line, panel_width, thin
 from sim.report.heads import draw_heads
-from sim.report.style import OTHER, Look, entries, house_style, looks, panels, sentence
+from sim.report.style import MAX_ENTRIES, OTHER, Look, entries, house_style, looks, panels, sentence
 from sim.report.units import money_axis, price_axis
 
 MAX_PANELS = 9
@@ -45,13 +45,17 @@ class Track:
 def tracks(mechanisms: pd.DataFrame) -> dict[str, list[Track]]:
     """Return the recorded tracks by series, in the order of the table.
 
-    Series that stand still throughout are left out, unless all do.
+    A track is named by its venue, and by its market too where a venue shows several and a legend
+    has room for all. Series that stand still throughout are left out, unless all do.
     """
     found: dict[str, list[Track]] = {}
+    markets = mechanisms[mechanisms["symbol"] != ""].groupby("venue")["symbol"].nunique()
+    few = len(mechanisms[["venue", "symbol"]].drop_duplicates()) <= MAX_ENTRIES
+    several = set(markets.index[markets > 1]) if few else set()
     keys = ["series", "venue", "symbol"]
     for (series, venue, symbol), rows in mechanisms.groupby(keys, sort=False):
         value = rows["value"].to_numpy(dtype=np.float64)
-        label = f"{venue} {symbol}".strip()
+        label = f"{venue} {symbol}".strip() if venue in several else str(venue)
         track = Track(label, rows["time"].to_numpy(dtype=np.float64), value)
         found.setdefault(str(series), []).append(track)
     moving = {name: some for name, some in found.items() if any(one.moves for one in some)}
@@ -95,7 +99,8 @@ def figure(
             spare.remove()
         axes = axes[: len(shown)]
         labels = list(dict.fromkeys(one.label for some in shown.values() for one in some))
-        look = looks(labels)
+        venues = context.venues_of(mechanisms)
+        look = looks(venues if set(labels) <= set(venues) else labels, entries(labels))
         for axis, (name, some) in zip(axes, shown.items(), strict=True):
             _draw(axis, name, some, look, labels, context.currency)
         finish_time(axes, context.axis, columns)

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from sim.report import mechanisms
+from sim.report.context import RunContext
+from sim.report.style import looks
 from tests.report import synthetic
 
 
@@ -28,7 +30,35 @@ def test_lines_are_the_recorded_values() -> None:
     lines = drawn.axes[0].get_lines()
     assert [np.asarray(one.get_ydata()).tolist() for one in lines[:2]] == [values, values]
     labels = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert labels == ["alpha BTC-PERP", "beta"]
+    assert labels == ["alpha", "beta"]
+
+
+def test_markets_are_named_where_a_venue_shows_several() -> None:
+    """A venue with one market has one look for what is its own and what is its market's."""
+    rows = [
+        (tick, float(tick), venue, symbol, "margin_rate", float(tick))
+        for tick in (0, 1)
+        for venue, symbol in (("a", "X"), ("a", "Y"), ("a", ""), ("b", "X"), ("b", ""))
+    ]
+    (found,) = mechanisms.tracks(synthetic.frame(synthetic.MECHANISM, rows)).values()
+    assert [track.label for track in found] == ["a X", "a Y", "a", "b", "b"]
+
+
+def test_many_markets_are_told_apart_by_venue_alone() -> None:
+    """Each venue has the look that it has in the other figures."""
+    rows = [
+        (tick, float(tick), venue, f"M{n}", "premium", float(tick * n))
+        for n in range(1, 6)
+        for venue in ("b", "a")
+        for tick in (0, 1)
+    ]
+    drawn = mechanisms.figure(
+        synthetic.frame(synthetic.MECHANISM, rows), RunContext(last=1.0, venues=("a", "b"))
+    )
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["b", "a"]
+    colours = [line.get_color() for line in drawn.axes[0].get_lines()[:10]]
+    assert len(set(colours)) == 2
+    assert colours.count(looks(["a", "b"])["a"].colour) == 5
 
 
 def test_series_that_stand_still_are_left_out() -> None:

@@ -19,7 +19,7 @@ of it with the last. A further takeover in a market sets k to n again for the wh
 
 Sources: Hyperliquid docs, "Liquidations" (theta = 2/3; the liquidator vault takes all cross
 positions and margin; seen 2026). Takeover at the bankruptcy price by appointed liquidity
-providers: Kraken Derivatives, "Position assignment system" (seen 2026).
+providers: Kraken Derivatives, position assignment (from memory, 2023).
 """
 
 from __future__ import annotations
