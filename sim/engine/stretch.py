@@ -68,6 +68,8 @@ class Stretches:
         self._shocked, self._relaxed = np.empty(size), np.empty(size)
         values = len(world.board.ids) + len(world.asset_price) + len(world.local.own_price)
         self._now = np.empty(values)
+        kept = world.waterfall.previous_mark
+        self._mark_before = np.empty(0) if kept is None else kept
         self._floor_hits, self._looked_at = np.zeros((2, 1), dtype=np.int64)
         self._block: _Block | None = None
 
@@ -115,6 +117,7 @@ class Stretches:
             move_then=self.recorder.move_then,
             gap_start=gap_start,
             gap_market=gap_market,
+            mark_before=self._mark_before,
         )
         return self._step(watch, books, tick, stop)
 
