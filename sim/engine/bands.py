@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, blocks, sums
+from sim.engine.ahead import SLACK, first_true, prices_ahead
 from sim.engine.build import coupling_groups
 from sim.engine.coupling import close_opened_gaps, transmit
 from sim.engine.losses import record_losses, settle_closed
@@ -64,7 +65,7 @@ class BandsDesk(Mechanism):
         Whether the bands are still at work.
     """
 
-    phases = ("trade",)
+    phases = ("trade", "batch")
 
     def __init__(self, world: World, venue: int, rule: BandsLiquidation) -> None:
         super().__init__(world)
@@ -92,6 +93,9 @@ class BandsDesk(Mechanism):
         )
         self.lowest = float(edges(1.0, shape, bands)[-1])
         self.most = float(raised(np.array([self.lowest]), shape, bands)[0])
+        self._quiet = 0
+        self._batches = True
+        self._find_rest()
 
     def _loans(self) -> IntArray:
         """Return the position slots (S,) of the venue's accounts in collateral."""
@@ -107,19 +111,57 @@ class BandsDesk(Mechanism):
         ]
         return np.concatenate([np.empty(0, dtype=np.int64), *mine])
 
+    def _find_rest(self) -> None:
+        """Find the prices (M,) between which loans move: all rest above, or below, their bands.
+
+        Loans that stand above all of their bands rest down to the highest edge of any, those
+        below all of them up to the price at which the first comes back in. A loan inside its
+        bands moves with every price.
+        """
+        size = len(self.world.board.ids)
+        self._least, self._most = np.zeros(size), np.full(size, np.inf)
+        above, below = self.at == 1.0, self.at == self.lowest
+        high, low = self.open & above, self.open & below
+        np.maximum.at(self._least, self.market[high], self.top[high])
+        np.minimum.at(self._most, self.market[low], self.top[low] * self.lowest * (1.0 - SLACK))
+        self._inside = bool((self.open & ~above & ~below).any())
+        self._any = bool(self.open.any())
+
     def quiet_until(self, tick: int) -> int:
-        """Return `tick` while there are bands: any price may move a loan through them."""
-        return tick if self.open.any() else NEVER
+        """Return the first tick from `tick` on at which a price may move a loan through bands."""
+        if not self._any:
+            return NEVER
+        if self._inside or self._batches:
+            return tick
+        if self._quiet <= tick:
+            # It holds until a tick that is not calm, in which `act` forgets it.
+            low, high = prices_ahead(self.world, tick)
+            self._quiet = first_true(self._leave_rest(low, high).any(axis=1), tick)
+        return self._quiet
+
+    def _leave_rest(self, low: FloatArray, high: FloatArray) -> BoolArray:
+        """Return which prices between `low` and `high` (..., M) may move a loan that rests."""
+        return np.asarray((low < self._least) | (high > self._most))
 
     def act(self, phase: str) -> None:
         """Convert what the last prices ask for, and give up the bands of who cannot go on."""
         world, board = self.world, self.world.board
-        self.open &= ~world.liquidated[self.row] & (world.label[self.row] < 0)
+        self._quiet = 0
+        if phase == "batch":  # forced orders may have sold what is in bands
+            self._batches = True
+            return
+        if self._batches or len(world.held_up):
+            self._batches = len(world.held_up) > 0
+            self.open &= ~world.liquidated[self.row] & (world.label[self.row] < 0)
+            self._find_rest()
+        if not self._inside and not self._leave_rest(board.last, board.last).any():
+            return
         relative = np.clip(board.last[self.market] / self.top, self.lowest, 1.0)
         moving = self.open & board.tradable[self.market] & board.up[self.venue]
         mine = np.flatnonzero(moving & (relative != self.at))
         if len(mine):
             self._convert(mine, relative[mine])
+            self._find_rest()
 
     def _convert(self, mine: IntArray, relative: FloatArray) -> None:
         """Convert some collateral (N,) at relative prices (N,)."""

@@ -254,6 +254,10 @@ class MarketBoard:
             self._pending[cut] = returns[cut] - np.log(growth[cut])
             self.last[cut] = held[cut]
 
+    def waits(self, markets: IntArray) -> bool:
+        """Return whether a return waits for a band to let it through in any of these markets."""
+        return bool((self._pending[markets] != 0.0)[self.live[markets]].any())
+
     def hold_back(self, log_returns: FloatArray) -> None:
         """Keep exogenous log-returns (T, M) of ticks for the markets whose venue is down."""
         down = ~self.up[self.venue]

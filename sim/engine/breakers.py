@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, IntArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.engine.ahead import SLACK, first_true, prices_ahead
 from sim.engine.halts import Halts
 from sim.engine.limit_bands import BandKeeper
 from sim.engine.mechanism import NEVER, Mechanism, Series
@@ -25,12 +26,6 @@ from sim.schema.breaker import MarketWide, Window, member_names
 if TYPE_CHECKING:
     from sim.engine.world import World
     from sim.schema import Scenario
-
-AHEAD = 256
-"""Ticks for which it is worked out at once whether a level may be reached."""
-
-SLACK = 1e-9
-"""Share of a price by which that may be wrong."""
 
 
 def member_markets(scenario: Scenario, venue: str, of: str | list[str] | None) -> IntArray:
@@ -106,25 +101,23 @@ class LevelWatch:
     def quiet_until(self, tick: int) -> int:
         """Return the first tick from `tick` on at which a level could be reached in calm ticks.
 
-        Prices then follow exogenous returns, and books that recover take them no further than
-        their anchors.
+        See `sim.engine.ahead`.
         """
-        world, board, mine = self.world, self.world.board, self.watched
+        mine = self.watched
         stop = NEVER if self.window is None else -(-tick // self.window) * self.window
         left = ~self.fired
-        if stop <= tick or not left.any() or not board.up[self.venue]:
+        if stop <= tick or not left.any() or not self.world.board.up[self.venue]:
             return stop
-        last = np.minimum(board.last[mine], board.anchor[mine]) / self.reference
-        returns = world.exogenous.log_return_rows(tick, min(tick + AHEAD, world.clock.ticks))
-        share = (last * np.exp(np.cumsum(returns[:, mine], axis=0))).mean(axis=1)
-        low = np.flatnonzero(share <= (1.0 - self.levels[left][0]) * (1.0 + SLACK))
-        return min(stop, tick + (int(low[0]) if len(low) else len(share)))
+        share = (prices_ahead(self.world, tick)[0][:, mine] / self.reference).mean(axis=1)
+        near = share <= (1.0 - self.levels[left][0]) * (1.0 + SLACK)
+        return min(stop, first_true(near, tick))
 
 
 class Breakers(Mechanism):
     """All breakers of a world."""
 
     phases: ClassVar[tuple[str, ...]] = ("begin", "shock", "trade", "margin", "batch", "breaker")
+    follows = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -159,13 +152,18 @@ class Breakers(Mechanism):
                 band.end_tick(self.halts.resumed)
 
     def quiet_until(self, tick: int) -> int:
-        """Return `tick` during a halt or with a band, else when a level could be reached."""
-        if self.bands or self.halts.any:
+        """Return `tick` during a halt, else when a level or a limit could be reached."""
+        if self.halts.any:
             return tick
         if self._quiet <= tick:
             # It holds until a tick that is not calm, in which `act` forgets it.
-            self._quiet = min(level.quiet_until(tick) for level in self.levels)
+            self._quiet = min(one.quiet_until(tick) for one in (*self.levels, *self.bands))
         return self._quiet
+
+    def follow(self, last: FloatArray, begun: int) -> None:
+        """Let the means of the bands follow calm ticks; see `Mechanism.follow`."""
+        for band in self.bands:
+            band.follow(last, begun, self.halts.resumed)
 
     def series(self) -> list[Series]:
         """Return halts, indicative prices and limits of the markets concerned."""

@@ -41,9 +41,12 @@ class CallDesk:
             getattr(source, "top_up", None) for source in world.scenario.traders
         ] + [None] * (len(world.rosters) - len(world.scenario.traders))
         level = np.array([call.level if call else 0.0 for call in self.calls])
+        self._kept = np.maximum(level, world.tables.liquidation_ratio)
         self.level = level[world.clearer[: world.accounts]] if self.active else np.zeros(0)
         self.called: IntArray = np.empty(0, dtype=np.int64)
         self.withdrawals = WithdrawalDesk(world)
+        # Prices stand still while top-ups are asked for; each review takes them anew.
+        self._weight, self._price = world.weight, world.asset_price[world.columns]
 
     def deliver(self, world: World) -> None:
         """Credit the top-ups that arrive now."""
@@ -77,6 +80,8 @@ class CallDesk:
             world.deadline[row] = world.tick + world.clock.span(call.grace)
         self.called = union(self.called, fresh)
         waiting = rows[short]
+        if len(waiting):
+            self._weight, self._price = world.weight, world.asset_price[world.columns]
         for row in waiting:
             self._ask(world, int(row))
         if len(waiting):
@@ -133,8 +138,8 @@ class CallDesk:
         wallet = int(world.wallet_row[world.trader[row]])
         if wallet < 0:
             return []
-        price = world.asset_price[world.columns]
-        return [(wallet, float(np.maximum(world.ledger.balance[wallet], 0.0) @ price))]
+        held = np.maximum(world.ledger.balance[wallet], 0.0)
+        return [(wallet, float(held @ self._price))]
 
     def _siblings(self, world: World, row: int) -> list[tuple[int, float]]:
         """Return the trader's other accounts and what each may give away [numeraire]."""
@@ -145,8 +150,7 @@ class CallDesk:
         if not len(rows):
             return []
         world.revalue(rows)
-        least = np.maximum(self.level[rows], world.least_ratio(rows))
-        floor = least * world.out.maintenance[rows]
+        floor = self._kept[world.clearer[rows]] * world.out.maintenance[rows]
         floor = floor + ROUNDING * world.out.notional[rows]
         spare = self.withdrawals.spare(rows, floor)
         return list(zip(rows.tolist(), spare.tolist(), strict=True))
@@ -160,9 +164,8 @@ class CallDesk:
         what it can spare; no account gives more than it holds of an asset.
         """
         ledger, sent, given = world.ledger, 0.0, 0.0
-        weight, price = world.weight, world.asset_price[world.columns]
-        own = giver < world.accounts
-        worth = weight[world.clearer[giver]] if own else price
+        weight, own = self._weight, giver < world.accounts
+        worth = weight[world.clearer[giver]] if own else self._price
         for column in range(len(world.columns)):
             unit, loss = float(weight[world.clearer[row], column]), float(worth[column])
             held = max(float(ledger.balance[giver, column]), 0.0)

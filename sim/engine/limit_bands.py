@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.engine.ahead import AHEAD, first_true, prices_ahead
 from sim.engine.board import CANCELLED
 from sim.models.breaker.limit_band import NEAR, at_limit, band_limits
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from sim.engine.halts import Halts
     from sim.engine.world import World
     from sim.schema.breaker import LimitBand
+
+FAR = 1e-6
+"""Relative distance from a limit beyond which no rounding of the mean takes a price to it."""
 
 NOT_THERE = -1
 """First tick at a limit of a price that stands at none."""
@@ -71,6 +75,37 @@ class BandKeeper:
     def reference(self) -> FloatArray:
         """Return the mean prices (J,) [quote/base] over the window."""
         return np.asarray(self._origin + self._excess / self.window)
+
+    def quiet_until(self, tick: int) -> int:
+        """Return the first tick from `tick` on at which a price could reach a limit in calm ticks."""
+        board, mine = self.world.board, self.markets
+        if (self._since != NOT_THERE).any() or board.waits(mine):
+            return tick
+        low, high = (
+            prices[:, mine] for prices in prices_ahead(self.world, tick, min(AHEAD, self.window))
+        )
+        gone = self._prices[(self._next + np.arange(len(low))) % len(self._prices)]
+        nothing = np.zeros((1, len(mine)))
+        band = self.config.band * min([1.0, *(factor for _, _, factor in self.wide)])
+        # What the mean has before a tick lies between what it has if all prices are low, or high.
+        least, most = (
+            self._origin
+            + (self._excess + np.cumsum(np.vstack([nothing, prices - gone])[:-1], axis=0))
+            / self.window
+            for prices in (low, high)
+        )
+        below, above = band_limits(most, band)[0], band_limits(least, band)[1]
+        near = (low <= below * (1.0 + FAR)) | (high >= above * (1.0 - FAR))
+        return first_true(near.any(axis=1), tick)
+
+    def follow(self, last: FloatArray, begun: int, resumed: BoolArray) -> None:
+        """Let the mean follow calm ticks; set the limits of the last that was begun."""
+        rows = last[:, self.markets]
+        for row in rows[: begun - 1]:
+            self._remember(row, resumed[self.markets])
+        self.begin_tick(resumed)
+        for row in rows[begun - 1 :]:
+            self._remember(row, resumed[self.markets])
 
     def end_tick(self, resumed: BoolArray) -> None:
         """Halt markets that have stood at a limit for too long, and remember the prices."""

@@ -75,9 +75,12 @@ class Mechanism:
         Phases of a tick after which `act` is called. Beside them there are ``begin``, before the
         first phase of a tick that is not begun by a calm stretch, and ``batch``, after each batch
         of forced orders when marks have followed.
+    follows : bool
+        Whether it is told of calm ticks by `follow`.
     """
 
     phases: ClassVar[tuple[str, ...]] = ()
+    follows: ClassVar[bool] = False
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -93,6 +96,17 @@ class Mechanism:
         means that it has to be asked now.
         """
         return tick
+
+    def follow(self, last: FloatArray, begun: int) -> None:
+        """Take note of ticks that were gone through without it, up to the present one.
+
+        Parameters
+        ----------
+        last : (T, M) float64 [quote/base]
+            Last prices at the end of each tick that is over.
+        begun : int
+            T, or T + 1 where the present tick goes on with its phases.
+        """
 
     def orders(self) -> list[OwnOrders]:
         """Return what it trades in the trade phase, in one batch with everybody's orders."""

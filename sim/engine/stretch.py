@@ -68,6 +68,9 @@ class Stretches:
         self._shocked, self._relaxed = np.empty(size), np.empty(size)
         values = len(world.board.ids) + len(world.asset_price) + len(world.local.own_price)
         self._now = np.empty(values)
+        self._following = [one for one in world.mechanisms if one.follows]
+        kept = world.waterfall.previous_mark
+        self._mark_before = np.empty(0) if kept is None else kept
         self._floor_hits, self._looked_at = np.zeros((2, 1), dtype=np.int64)
         self._block: _Block | None = None
 
@@ -115,6 +118,7 @@ class Stretches:
             move_then=self.recorder.move_then,
             gap_start=gap_start,
             gap_market=gap_market,
+            mark_before=self._mark_before,
         )
         return self._step(watch, books, tick, stop)
 
@@ -179,6 +183,8 @@ class Stretches:
         self._floor_hits[0] = 0
         world.tick = board.causes.tick = tick + begun - 1
         board.liquidity = world.exogenous.liquidity(world.tick)
+        for mechanism in self._following:
+            mechanism.follow(self._relaxed[:done], begun)
         if how == RUNAWAY_BOOK:
             board.refuse_runaways()
         if how == THROUGH and self.recorder.is_row(world.tick):

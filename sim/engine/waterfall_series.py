@@ -59,13 +59,19 @@ class WaterfallSeries(Mechanism):
 
 
 class PreviousMarks(Mechanism):
-    """Keeps the marks of the tick before; it has to be asked on every tick."""
+    """Keeps the marks of the tick before; calm stretches keep them themselves."""
 
     phases: ClassVar[tuple[str, ...]] = ("shock",)
 
     def act(self, phase: str) -> None:
         """Keep the marks, which the shock phase leaves alone."""
-        self.world.waterfall.previous_mark = self.world.board.mark.copy()
+        kept = self.world.waterfall.previous_mark
+        assert kept is not None
+        kept[:] = self.world.board.mark
+
+    def quiet_until(self, tick: int) -> int:
+        """Return that no tick is waited for."""
+        return NEVER
 
 
 def waterfall_mechanisms(world: World) -> list[Mechanism]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray, sums
+from sim.engine.orders import distinct
 from sim.models.breaker import spare_equity
+from sim.schema.breaker import Withdrawals
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -33,6 +35,7 @@ class WithdrawalDesk:
         span = world.clock.span
         self._negative = np.array([span(rule.gate_after_negative) for rule in self.rules])
         self._outage = np.array([span(rule.gate_after_outage) for rule in self.rules])
+        self._free = np.array([rule == Withdrawals() for rule in self.rules])
         self._negative_at = np.full(len(self.rules), NEVER)
         self._down_at = np.full(len(self.rules), NEVER)
         self._looked_until = NEVER
@@ -64,7 +67,8 @@ class WithdrawalDesk:
         world = self.world
         clearer = world.clearer[rows].astype(np.int64)
         spare = np.maximum(world.out.equity[rows] - kept, 0.0)
-        for v in np.unique(clearer).tolist():
+        bound = clearer[~self._free[clearer]]
+        for v in distinct(bound) if len(bound) else ():
             mine, rule = clearer == v, self.rules[v]
             if not self.open(v):
                 spare[mine] = 0.0

@@ -50,6 +50,8 @@ class Books(NamedTuple):
     gap_start : (G + 1,) int64
     gap_market : int64
         Tradable markets of each group whose gaps an arbitrageur watches.
+    mark_before : (M,) float64 [quote/base], or empty
+        Marks at the end of the tick before, where somebody asks for them.
     """
 
     anchor: FloatArray
@@ -69,6 +71,7 @@ class Books(NamedTuple):
     move_then: FloatArray
     gap_start: IntArray
     gap_market: IntArray
+    mark_before: FloatArray
 
 
 class Accounts(NamedTuple):
@@ -256,6 +259,8 @@ def calm_ticks(
         up to that one have been gone through.
     """
     for t in range(growth.shape[0]):
+        for m in range(books.mark_before.shape[0]):
+            books.mark_before[m] = state.mark[m]
         _shock(state, books, growth[t], asset_growth[t])
         for m in range(state.last.shape[0]):
             shocked[t, m] = state.last[m]

@@ -16,7 +16,6 @@ import numpy as np
 
 from sim.core.arrays import FloatArray
 
-
 SMALL = 1e-200
 """Largest weight below which what is divided by weights could overflow."""
 
