@@ -401,3 +401,35 @@ def test_ccp_layers() -> None:
     assert paid[-1] == pytest.approx(1_265.0)
     assert left == pytest.approx(235.0)
     assert left / 2_000.0 == pytest.approx(0.1175)
+
+
+def test_okx_price_limits() -> None:
+    """Index 100,000, premium 1,500: buys up to 103,500, sells down to 99,500."""
+    from sim.models.breaker.price_limits import price_limits
+
+    shares = preset("okx")["figures"]["price_limit"]
+    assert price_limits(100_000.0, 1_500.0, shares["y"], shares["z"]) == (
+        pytest.approx(103_500.0),
+        pytest.approx(99_500.0),
+    )
+    assert price_limits(100_000.0, 9_000.0, shares["y"], shares["z"]).buy == 105_000.0
+
+
+def test_adl_paper_ledger(tmp_path: Path) -> None:
+    """Five traders from 1 with a margin of 10 %: where they break, and where they are bankrupt.
+
+    (pluriholonomic/autodeleveraging-analysis aae0be8, portfolio P5.)
+    """
+    held = {"a": (1, 2), "b": (1, 2 / 3), "c": (-4, 8 / 3), "d": (1, 2 / 19), "e": (-1, 10 / 99)}
+    book: Book = [
+        (f"{k}!", k, "one", {"USDT": cash}, [("one/BTC-PERP", size, 1)])
+        for k, (size, cash) in held.items()
+    ]
+    rules = {"margin": {"kind": "cross", "maintenance_rate": 0.1}}
+    _, found = sim.margin_table(build(tmp_path, book, venues={"one": rules}, **listed(1.0)))
+    found = found.set_index("account_id")
+    bankrupt = {"b": 1 / 3, "c": 5 / 3, "d": 0.894737, "e": 1.101010}
+    broken = {"b": 0.370370, "c": 1.515152, "d": 0.994152, "e": 1.000918}
+    assert np.isnan(found.loc["a", ["liquidation_price", "bankruptcy_price"]].astype(float)).all()
+    assert found["bankruptcy_price"].dropna().to_dict() == pytest.approx(bankrupt, abs=5e-7)
+    assert found["liquidation_price"].dropna().to_dict() == pytest.approx(broken, abs=5e-7)
