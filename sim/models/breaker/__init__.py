@@ -3,7 +3,6 @@
 from sim.models.breaker.limit_band import at_limit, band_limits
 from sim.models.breaker.market_wide import level_reached, mean_fall, trigger_prices
 from sim.models.breaker.open_interest_cap import refused_sides
-from sim.models.breaker.price_limit import price_limits
 from sim.models.breaker.withdrawal import spare_equity
 
 __all__ = [
@@ -11,7 +10,6 @@ __all__ = [
     "band_limits",
     "level_reached",
     "mean_fall",
-    "price_limits",
     "refused_sides",
     "spare_equity",
     "trigger_prices",
