@@ -143,12 +143,9 @@ def _settle(
         loss = np.zeros(count)
         loss[np.searchsorted(orders.rows, borne.rows)] = borne.loss
         shortfall += _by_weight(loss, owner, weight)
-    taken = np.zeros(count)
-    taken[closed] = take_remainders(
-        world, orders.rows[closed], _main_market(owner, weight, market, count)[closed]
-    )
-    if taken.any():
-        fee = fee + _by_weight(taken, owner, weight) / worth
+    taken = _take_remainders(world, orders.rows, closed, owner, weight, market)
+    if taken is not None:
+        fee = fee + taken / worth
     _record(
         world,
         generation=world.label[orders.rows][owner],
@@ -168,13 +165,30 @@ def _settle(
 def _record(world: World, **columns: FloatArray | IntArray | Int32Array) -> None:
     """Record the orders of a batch, sales from auctions under a kind of their own."""
     houses = np.array([rule.kind == "auction" for rule in world.rules])
-    auctioned = houses[columns["clearer"]]
+    auctioned = houses[columns["clearer"]] if world.keepers is not None else houses[:0]
     if not auctioned.any():
         world.events.add(world.tick, "market", **columns)
         return
     for kind, chosen in (("market", ~auctioned), ("auction", auctioned)):
         part = {name: values[chosen] for name, values in columns.items()}
         world.events.add(world.tick, kind, **part)
+
+
+def _take_remainders(
+    world: World,
+    rows: IntArray,
+    closed: BoolArray,
+    owner: IntArray,
+    weight: FloatArray,
+    market: IntArray,
+) -> FloatArray | None:
+    """Take what is left of the closed of `rows` (N,); return it by order (S,), None if nothing."""
+    if not any(rule.takes_remainder for rule in world.rules):
+        return None
+    taken = np.zeros(len(rows))
+    main = _main_market(owner, weight, market, len(rows))
+    taken[closed] = take_remainders(world, rows[closed], main[closed])
+    return _by_weight(taken, owner, weight) if taken.any() else None
 
 
 def _main_market(owner: IntArray, weight: FloatArray, market: IntArray, count: int) -> IntArray:

@@ -79,6 +79,7 @@ class GenerationTracker:
         self.seen = world.board.last.copy()
         self.deviation, self.heartbeat = np.array([post_terms(mark) for mark in marks])[venue].T
         self.posts = self.deviation > 0.0
+        self._oracles = bool(self.posts.any())
         self.quick = (self.half_life == 0.0) & ~self.posts
         self.remembers = not self.quick.all()
         self._seconds = 0.0
@@ -106,7 +107,7 @@ class GenerationTracker:
 
     def _note_posts(self) -> None:
         """Find the oracles that have posted in this tick what was collected."""
-        if not self._seconds > 0.0 or not self.posts.any():
+        if not self._oracles or not self._seconds > 0.0:
             return
         self._age += self._seconds
         moved = np.abs(np.expm1(self.other + self.forced))
@@ -141,10 +142,11 @@ class GenerationTracker:
 
     def checked(self) -> None:
         """Forget what marks without memory, or posts of this tick, have passed on in full."""
-        passed = self.quick | self._posted if self._posted.any() else self.quick
+        passed = self.quick | self._posted if self._oracles else self.quick
         for values in (self.other, self.forced, self.weight, self.generation):
             values[passed] = 0.0
-        self._posted[:] = False
+        if self._oracles:
+            self._posted[:] = False
 
     def label(self, rows: IntArray) -> IntArray:
         """Return the generation (N,) of newly liquidatable accounts."""

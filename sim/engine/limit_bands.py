@@ -77,7 +77,7 @@ class BandKeeper:
         return np.asarray(self._origin + self._excess / self.window)
 
     def quiet_until(self, tick: int) -> int:
-        """Return the first tick from `tick` on at which a price could reach a limit in calm ticks."""
+        """Return the first tick from `tick` on at which a price could reach a limit."""
         board, mine = self.world.board, self.markets
         if (self._since != NOT_THERE).any() or board.waits(mine):
             return tick

@@ -126,7 +126,8 @@ class LiquidationModel(mesa.Model):
             if waiting:
                 continue
             run()
-            self._let_act(name)
+            for mechanism in self.mechanisms[name]:
+                mechanism.act(name)
             if self.world.checked:
                 check(self.world.ledger, f"phase {name} of tick {number}")
 

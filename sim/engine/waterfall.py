@@ -104,9 +104,14 @@ class Waterfalls:
     closings: Closings | None = None
     previous_mark: FloatArray | None = None
 
+    def __post_init__(self) -> None:
+        self._closes = [
+            any(layer.kind in ("adl", "tear_up") for layer in layers) for layers in self.layers
+        ]
+
     def deleverages(self, venue: int) -> bool:
         """Return whether a venue closes positions against other accounts."""
-        return any(layer.kind in ("adl", "tear_up") for layer in self.layers[venue])
+        return self._closes[venue]
 
 
 def prepare_waterfalls(world: World, streams: Streams) -> None:
@@ -148,7 +153,7 @@ def fund_rows(world: World, venue: int) -> list[int]:
 
 def has_fund_per_contract(world: World, venue: int) -> bool:
     """Return whether a clearer's insurance fund is one per contract."""
-    return any(
+    return bool(world.plan.contract_funds) and any(
         isinstance(layer, InsuranceFund) and layer.sizes is not None
         for layer in world.waterfall.layers[venue]
     )

@@ -35,6 +35,7 @@ class WithdrawalDesk:
         span = world.clock.span
         self._negative = np.array([span(rule.gate_after_negative) for rule in self.rules])
         self._outage = np.array([span(rule.gate_after_outage) for rule in self.rules])
+        self._gated = bool(self._negative.any())
         self._free = np.array([rule == Withdrawals() for rule in self.rules])
         self._negative_at = np.full(len(self.rules), NEVER)
         self._down_at = np.full(len(self.rules), NEVER)
@@ -43,7 +44,7 @@ class WithdrawalDesk:
     def note(self, broken: IntArray) -> None:
         """Note which venues have accounts of negative equity among the liquidatable."""
         world = self.world
-        if not len(broken) or not self._negative.any():
+        if not self._gated or not len(broken):
             return
         owing = world.out.equity[broken] < -ROUNDING * world.out.notional[broken]
         self._negative_at[world.clearer[broken[owing]]] = world.tick

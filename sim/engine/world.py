@@ -212,6 +212,7 @@ class World:
     def __post_init__(self) -> None:
         self.auction = Auction(len(self.board.ids))
         self.keep = 1.0 - self.haircut
+        self._local_prices = self.local.exist
         price = self.asset_price[self.columns]
         self._inputs = MarginInputs(
             self.ledger.position_start,
@@ -257,7 +258,7 @@ class World:
         inputs = self._inputs
         inputs.asset_price[:] = self.asset_price[self.columns]
         np.multiply(inputs.asset_price, self.keep, out=inputs.weight_positive)
-        if self.local.exist:
+        if self._local_prices:
             weigh_numpy(self.local, self.keep, inputs.weight_positive)
         inputs.quote_price[:] = self.quote_price
         return inputs if prices is None else inputs._replace(mark_price=prices)

@@ -59,10 +59,13 @@ def list_versions(name: str) -> tuple[str, ...]:
 
 
 @cache
-def _known() -> dict[str, str]:
-    """Return the file of each name that a preset goes by."""
-    known = {name: name for name in _file_names()}
-    return known | {list_versions(name)[-1]: name for name in list_presets()}
+def _file_of(name: str) -> str | None:
+    """Return the file of a preset by any of its names; None where there is no such preset."""
+    if name in _file_names():
+        return name
+    venue = name.split("@", maxsplit=1)[0]
+    newest = venue in list_presets() and list_versions(venue)[-1] == name
+    return venue if newest else None
 
 
 def _choices(name: str) -> tuple[str, ...]:
@@ -84,7 +87,8 @@ def preset(name: str) -> dict[str, Any]:
     ScenarioError
         If there is no such preset; the nearest name is the hint.
     """
-    if name not in _known():
+    file = _file_of(name)
+    if file is None:
         choices = _choices(name)
         raise ScenarioError(
             Problem(
@@ -92,7 +96,7 @@ def preset(name: str) -> dict[str, Any]:
                 nearest(name, choices),
             )
         )  # fmt: skip
-    return copy.deepcopy(_read(_known()[name]))
+    return copy.deepcopy(_read(file))
 
 
 def preset_rules(name: str) -> dict[str, Any]:
@@ -103,7 +107,7 @@ def preset_rules(name: str) -> dict[str, Any]:
     pydantic.ValidationError
         If there is no such preset.
     """
-    if name not in _known():
+    if _file_of(name) is None:
         choices = _choices(name)
         hint = nearest(name, choices)
         refuse("venue", [Finding(("preset",), show(name), ", ".join(choices), hint)])
