@@ -83,7 +83,7 @@ class Auction:
         """Add the waiting orders to the flow of a batch.
 
         Those of accounts that are liquidatable by now, or whose position somebody else has
-        changed (ADL), are dropped.
+        changed (ADL), are dropped, and so are those of markets that another breaker has halted.
         """
         if not len(self.waiting.slot):
             return
@@ -91,6 +91,7 @@ class Auction:
         row = ledger.position_row[slot]
         # Rows beyond the accounts are mechanisms, which are never liquidated.
         free = (row >= world.accounts) | (world.label[np.minimum(row, world.accounts - 1)] < 0)
+        free &= world.board.tradable[ledger.market[slot]]
         self.waiting = self.waiting.only(free & (ledger.quantity[slot] == self.waiting.held))
         market = ledger.market[self.waiting.slot].astype(np.int64)
         add_flow(flow, market, self.waiting, self.causes)

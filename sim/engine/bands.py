@@ -8,7 +8,8 @@ raised money g per collateral and highest edge b, and with y collateral and x mo
     down    sells y (1 - f(z') / f(z))
     up      buys (x / (b g(z))) (f(z') - f(z))
 
-so that what slippage and fees cost on one way is missing on the other. Where
+so that what slippage and fees cost on one way is missing on the other. Orders that a limit band of
+the market cuts take a loan a part of the way, in f. Where
 
     (x + y b (g_max - g(z)) / f(z)) (1 - liquidation_discount) < debt
 
@@ -26,9 +27,10 @@ from sim.core.arrays import BoolArray, FloatArray, IntArray, blocks, sums
 from sim.engine.ahead import SLACK, first_true, prices_ahead
 from sim.engine.build import coupling_groups
 from sim.engine.coupling import close_opened_gaps, transmit
-from sim.engine.losses import record_losses, settle_closed
+from sim.engine.limit_bands import fit_to_bands
+from sim.engine.losses import note_fills, record_losses, settle_closed
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
-from sim.models.lending.bands import edges, highest_edge, kept_share, raised
+from sim.models.lending.bands import edges, highest_edge, kept_share, price_of_share, raised
 
 if TYPE_CHECKING:
     from sim.engine.board import Flow
@@ -167,8 +169,17 @@ class BandsDesk(Mechanism):
         """Convert some collateral (N,) at relative prices (N,)."""
         world, ledger, board = self.world, self.world.ledger, self.world.board
         shape, bands = self.rule.amplification, self.rule.bands
-        kept, got = kept_share(relative, shape, bands), raised(relative, shape, bands)
-        change = self._orders(mine, relative, kept)
+        kept = kept_share(relative, shape, bands)
+        wanted = self._orders(mine, relative, kept)
+        change = fit_to_bands(board, self.market[mine], wanted)
+        cut = change != wanted
+        if cut.any():
+            before = self.kept[mine]
+            filled = np.divide(change, wanted, out=np.ones(len(mine)), where=cut)
+            kept = np.where(cut, before + filled * (kept - before), kept)
+            relative = np.where(cut, price_of_share(kept, shape, bands), relative)
+            relative = np.where(filled == 0.0, self.at[mine], relative)
+        got = raised(relative, shape, bands)
         self.at[mine], self.kept[mine], self.got[mine] = relative, kept, got
         trading = np.flatnonzero(change)
         mine, change = mine[trading], change[trading]
@@ -180,7 +191,7 @@ class BandsDesk(Mechanism):
         before = board.last.copy()
         fills = board.execute(flow)
         price = fills.average[market]
-        ledger.trade(slots, change, price, "bands")
+        note_fills(world, slots, change, ledger.trade(slots, change, price, "bands"))
         paid = change * board.multiplier[market] * price
         fee = self._charge(mine, np.abs(paid))
         self.cash[mine] -= paid + fee

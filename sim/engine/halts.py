@@ -11,6 +11,10 @@ A halt goes through these states:
 Without an auction a market goes from PAUSED to TRADING. Pauses and calls run on during an
 outage, but nothing re-opens before its venue is up. Where a second breaker halts a halted
 market, the later end and the longer auction hold.
+
+A halt stops trading and not the clock. Marks and oracles go on from the last price that stands and
+from an index that leaves the market out; premiums are sampled and funding is paid; risk models and
+stress indices sample that index and set margins.
 """
 
 from __future__ import annotations
@@ -74,6 +78,7 @@ class Halts:
     def begin_tick(self) -> None:
         """Take markets whose time has come one state further, before anything happens."""
         self.resumed[:] = False
+        self.world.auction.calling[:] = False
         if not self.state.any():
             return
         world, board = self.world, self.world.board

@@ -83,7 +83,7 @@ def settle(world: World, done: IntArray, by_force: bool = True) -> Borne:
             _sell_collateral(world, debtors)
         owed = _debt(world, debtors)
         borne = _walk_down(world, debtors[owed > 0.0], owed[owed > 0.0])
-    _forget_fills(world, done)
+    forget_fills(world, done)
     return borne
 
 
@@ -153,8 +153,8 @@ def note_fills(world: World, slots: IntArray, change: FloatArray, realised: Floa
         closings.note(slots, world.ledger.quantity[slots], change, realised)
 
 
-def _forget_fills(world: World, rows: IntArray) -> None:
-    """Forget what was closed of settled accounts, but for those whose loss still waits."""
+def forget_fills(world: World, rows: IntArray) -> None:
+    """Forget what was closed of settled accounts (N,), but for those whose loss still waits."""
     closings = world.waterfall.closings
     if closings is not None:
         waiting = [row for deficits in world.deficits.values() for row in deficits]

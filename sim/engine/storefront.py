@@ -18,7 +18,8 @@ import numpy as np
 from sim.core.arrays import BoolArray, FloatArray, sums
 from sim.engine.build import coupling_groups
 from sim.engine.coupling import close_opened_gaps, transmit
-from sim.engine.losses import record_losses, settle
+from sim.engine.limit_bands import contracts_to_limit
+from sim.engine.losses import note_fills, record_losses, settle
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
 from sim.models.lending.absorb import ask_price, credit_price
 from sim.models.liquidation.base import SMALLEST_SALE
@@ -86,7 +87,7 @@ class Storefront(Mechanism):
             return
         price = np.asarray(credit_price(board.mark, self.factor))[market]
         slots, rows = orders.slots[taken], orders.rows[orders.owner[taken]]
-        ledger.fill(slots, change, price, "absorbed")
+        note_fills(world, slots, change, ledger.fill(slots, change, price, "absorbed"))
         bought = -sums(market, change, len(board.ids))
         got = np.flatnonzero(bought)
         paid = np.asarray(credit_price(board.mark, self.factor))[got]
@@ -170,9 +171,10 @@ class Storefront(Mechanism):
         """Return the share of a market's collateral that keepers take at the ask price."""
         keepers, world = self.rule.keepers, self.world
         worth = float(world.quote_price[market])
-        most = 1.0
+        held = float(world.ledger.quantity[self.first_slot + market])
+        most = min(1.0, contracts_to_limit(world.board, market, -1.0) / held)
         if keepers.capital is not None:
-            most = min(1.0, self._capital() / (self.held(market) * ask * worth))
+            most = min(most, self._capital() / (self.held(market) * ask * worth))
 
         def pays(share: float) -> bool:
             fills = world.board.execute(self._flow(market, share), move=False)

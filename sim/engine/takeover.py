@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 from sim.engine.adl import FARTHEST
-from sim.engine.losses import DUST, Borne, record_losses, settle
+from sim.engine.losses import DUST, Borne, forget_fills, note_fills, record_losses, settle
 from sim.engine.mechanism import OwnOrders
 from sim.models.waterfall.backstop import (
     Limits,
@@ -142,12 +142,13 @@ class Backstop:
         if self.layer.price == "bankruptcy":
             price = mark * (1.0 - side * np.clip(distance, -FARTHEST, FARTHEST))
         self._record(rows[owner], market, quantity, price, mark * (1.0 - side * distance))
-        ledger.fill(slots, -quantity, price, "backstop")
+        note_fills(world, slots, -quantity, ledger.fill(slots, -quantity, price, "backstop"))
         for direction in (1.0, -1.0):
             self._receive(*(x[side == direction] for x in (market, quantity, price)))
         world.liquidated[rows] = world.closed[rows] = True
         if self.layer.price == "mark":
             self._take_money(rows)
+            forget_fills(world, rows)  # nothing of what they lost is left with them
         else:
             generation = int(world.label[rows].max(initial=0))
             record_losses(world, settle(world, rows), "backstop", generation)

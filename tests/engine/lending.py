@@ -41,6 +41,7 @@ def lend(
                 "liquidation": liquidation,
                 "mark": fields.pop("mark", {"kind": "last"}),
                 "waterfall": [{"kind": "insurance_fund", "size": fund}, {"kind": "clearer"}],
+                "breakers": fields.pop("breakers", []),
             }
         },
         markets=[

@@ -53,3 +53,11 @@ def test_buyers_pay_from_their_capital(tmp_path, capital):
     result = absorb(tmp_path, {"keepers": {"capital": capital}})
     assert shown(result, "absorbed")[2] == pytest.approx(10 - capital / 2535)
     assert shown(result, "keeper_capital")[2] == pytest.approx(capital * 2600 / 2535)
+
+
+def test_nothing_is_sold_through_a_limit(tmp_path):
+    # The price falls to 2,600 and finds its limit at 2,580: with 40 an ether, half of one.
+    band = {"kind": "limit_band", "band": 0.14, "window": 1e6, "limit_time": 1e6, "pause": 1}
+    result = absorb(tmp_path, impact=linear(40.0), breakers=[band])
+    assert shown(result, "absorbed")[1:] == pytest.approx([10, 9.5, 9.5, 9.5])
+    assert result.prices["last_price"].iloc[-1] == pytest.approx(2580)

@@ -378,3 +378,27 @@ def test_the_bundled_scenario_shows_what_it_says():
     assert equity.iloc[-1] == pytest.approx(187e6, rel=0.005)
     at = result.prices.query("time == 210").set_index("venue")["last_price"] / 100_000 - 1
     assert at.to_dict() == pytest.approx({"large": -0.086, "small": -0.116}, abs=5e-4)
+
+
+def test_what_a_takeover_leaves_is_owed_where_it_was_lost(tmp_path):
+    # The long of bitcoin loses 800 and had 150; its price of bankruptcy would be below zero.
+    book = ("a", "t", "one", {"USDT": 150}, [("one/BTC-PERP", 10, 100), ("one/ETH-PERP", 1, 10)])
+    layers = [
+        {"kind": "insurance_fund", "sizes": {"BTC-PERP": 1e4, "ETH-PERP": 1e4}},
+        {"kind": "backstop", "capital": 1e4, "price": "bankruptcy", "takes_negative": True},
+        {"kind": "clearer"},
+    ]
+    result = play(
+        tmp_path,
+        [book],
+        venues={"one": venue(waterfall=layers)},
+        markets=[perp(), perp(base="ETH")],
+        assets={"USDT": {"price": 1}, "BTC": {"price": 100}, "ETH": {"price": 10}},
+        shocks=[jump(-0.8)],
+        horizon=3,
+    )
+    assert events(result, "backstop", "symbol") == [("BTC-PERP",), ("ETH-PERP",)]
+    lost = result.summary["venues"]["one"]["layers"]["insurance_fund"]
+    assert lost > 100
+    assert series(result, "contract_fund", "BTC-PERP")[-1] == pytest.approx(1e4 - lost)
+    assert series(result, "contract_fund", "ETH-PERP")[-1] == pytest.approx(1e4)

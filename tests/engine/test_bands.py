@@ -70,3 +70,20 @@ def test_a_jump_below_the_bands_leaves_bad_debt_once(tmp_path):
     result = soften(tmp_path, [(0, 3000), (2, 3000), (3, 2400), (20, 2400), (40, 3200)])
     assert result.summary["shortfall"] == pytest.approx(DEBT - 24_000)
     assert equity_at(result, "book", 41) == pytest.approx(0, abs=1e-9)
+
+
+BAND = {"kind": "limit_band", "band": 0.01, "window": 1e6, "limit_time": 1e6, "pause": 1}
+
+
+def test_conversions_stop_at_a_limit_and_go_on_beside_it(tmp_path):
+    # Conversions at 2973 would go through the limit of 2970; up to it there is room for 0.6.
+    held = [(0, 3000), (4, 3000), (5, 2973), (10, 2973)]
+    result = soften(tmp_path, held, impact=linear(5.0), breakers=[BAND])
+    assert result.prices["last_price"].iloc[5] == pytest.approx(2970)
+    assert shown(result, "bands_collateral")[5:] == pytest.approx([9.4] * 7)
+    assert shown(result, "bands_cash")[5:] == pytest.approx([0.6 * 2971.5] * 7)
+    # Where there is room again they go on from where they were: on a rise they buy back.
+    rise = [*held, (11, 3020), (12, 3020)]
+    back = soften(tmp_path, rise, impact=linear(5.0), breakers=[BAND])
+    assert shown(back, "bands_collateral")[-1] == pytest.approx(10, abs=0.01)
+    assert equity_at(back, "book", 12) == pytest.approx(10 * 3020 - DEBT, rel=0.01)

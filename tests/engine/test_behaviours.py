@@ -6,6 +6,7 @@ from math import log
 
 import pytest
 
+from tests.engine.lending import borrower, lend
 from tests.engine.small_worlds import (
     causes_at,
     equity_at,
@@ -151,3 +152,14 @@ def test_without_traders_only_prices_move(tmp_path):
     assert result.summary["accounts"] == 0
     assert price_at(result, "one/BTC-PERP", 4) == pytest.approx(50)
     assert result.liquidations["account_id"].tolist() == []
+
+
+def test_collateral_deposited_without_a_price_has_no_stop(tmp_path):
+    stop = {"behaviour": {"kind": "stop_loss", "trigger": 0.05}}
+    rule = {"kind": "fixed_spread", "bonus": 0.05}
+    result = lend(tmp_path, [borrower(10_000)], rule, to=2000, source=stop, horizon=3)
+    assert equity_at(result, "book", 2) == pytest.approx(10 * 2000 - 10_000)
+    # With a price of entry there is one: all is sold at 2,000.
+    bought = lend(tmp_path, [borrower(0, entry=3000)], rule, to=2000, source=stop, horizon=3)
+    gross = bought.cohorts.set_index("tick")["gross_notional"]
+    assert gross[2] == 0.0

@@ -238,3 +238,15 @@ def test_several_markets_are_measured_by_their_mean_fall(tmp_path):
         )  # fmt: skip
         for market in (BTC, "one/ETH-PERP"):
             assert bool(series(result, "halted", market)[1]) is halts
+
+
+def test_a_halt_does_not_stop_funding(tmp_path):
+    # The market stands at 98 while the other venue's falls on; its premium is paid on the way.
+    rule = venue(breakers=[{"kind": "market_wide", "levels": [{"fall": 0.02, "pause": 5}]}],
+                 funding={"interval": 4, "period": 4, "interest": 0, "clamp": 0})  # fmt: skip
+    falls = [jump(-0.02, at=1), jump(-0.5, at=2)]
+    result = play(tmp_path, longs((1, 500)), venues={"one": rule, "two": venue()},
+                  markets=[perp(), perp("two")], shocks=falls, horizon=6)  # fmt: skip
+    assert series(result, "halted") == [0, 1, 1, 1, 1, 1]
+    assert series(result, "premium")[1:] == pytest.approx([0, 0.5, 2 / 3, 0.75, 1])
+    assert series(result, "funding_paid") == pytest.approx([0, 0, 0, 0, 0.75 * 98, 0.75 * 98])

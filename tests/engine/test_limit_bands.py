@@ -212,3 +212,16 @@ def test_a_market_wide_halt_ends_a_band_as_well(tmp_path):
     result = play(tmp_path, venues={"one": rule}, shocks=[jump(-0.2)], horizon=6)
     assert prices(result) == pytest.approx([100, 95, 95, 80, 80, 80])
     assert series(result, "band_low")[4:] == pytest.approx([76, 76])
+
+
+def test_orders_long_after_an_auction_are_cut_at_the_limit(tmp_path):
+    # Nobody sends an order to the auction of tick 5; the stop is reached at tick 8, at 76.
+    stop = {"behaviour": {"kind": "stop_loss", "trigger": 0.23}}
+    rule = banded(window=1e6, limit_time=1, pause=2, auction=1)
+    points = path(100, 80, 80, 80, 80, 80, 80, 80, 76.5, 76.5, 76.5)
+    result = play(tmp_path, longs((5, 900)), source=stop, venues={"one": rule},
+                  markets=[perp(impact=linear(1.0))], shocks=[points], horizon=11)  # fmt: skip
+    assert prices(result) == pytest.approx([100, *[95] * 4, *[80] * 3, 76.5, *[76] * 2])
+    # From 76.5 down to the limit of 76 there is room for half a contract.
+    gross = result.cohorts.set_index("tick")["gross_notional"]
+    assert gross[10] == pytest.approx(4.5 * 76)

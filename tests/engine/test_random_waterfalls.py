@@ -113,7 +113,7 @@ def check_losses(result, world):
         assert sum(paid.values()) == pytest.approx(facts["shortfall"], rel=1e-9, abs=1e-9)
         assert all(amount >= 0.0 for amount in paid.values())
         assert paid["clearer"] == facts["uncovered_shortfall"]
-        assert set(paid) == {x["kind"] for x in rules["waterfall"]} - {"adl"}
+        assert set(paid) == {x["kind"] for x in rules["waterfall"]} - {"adl", "backstop"}
         assert facts["insurance_fund"] >= -scale
         sizes = {layer["kind"]: layer for layer in rules["waterfall"]}
         if "skin_in_the_game" in sizes:

@@ -98,6 +98,19 @@ CASES = {
         "venues.pool.waterfall.0.kind",
         ("'adl' beside liquidation 'fixed_spread'", "no counterparty"),
     ),
+    "a fund per contract against deposits": (
+        ("      - {kind: insurance_fund, size: 1e6}", "      - {kind: insurance_fund, sizes: {}}"),
+        "venues.pool.waterfall.0.sizes",
+        ("a fund per contract beside liquidation 'fixed_spread'", "one fund"),
+    ),
+    "counterparties of deposits": (
+        (
+            "      - {kind: insurance_fund, size: 1e6}",
+            "      - {kind: socialise, basis: counterparties}",
+        ),
+        "venues.pool.waterfall.0.basis",
+        ("'counterparties' beside liquidation 'fixed_spread'", "nobody is opposite"),
+    ),
     "no bonus for a collateral": (
         (SPREAD, "bonus: {WETH: 5%}"),
         "venues.pool.liquidation.bonus",

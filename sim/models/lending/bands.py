@@ -53,6 +53,24 @@ def kept_share(relative: FloatArray, amplification: float, bands: int) -> FloatA
     return np.asarray((bands - 1 - band + inside) / bands)
 
 
+def price_of_share(kept: FloatArray, amplification: float, bands: int) -> FloatArray:
+    """Return the relative price (N,) [1] at which a share is kept: the inverse of `kept_share`.
+
+    Parameters
+    ----------
+    kept : (N,) float64 [1]
+        Share of the collateral that is not converted, from 0 to 1.
+    amplification : float [1]
+    bands : int
+    """
+    edge = edges(1.0, amplification, bands)
+    left = np.asarray(kept) * bands
+    band = np.clip(bands - np.ceil(left), 0, bands - 1).astype(np.int64)
+    upper, lower = edge[band] ** -0.5, edge[band + 1] ** -0.5
+    inside = np.clip(left - (bands - 1 - band), 0.0, 1.0)
+    return np.asarray((lower - inside * (lower - upper)) ** -2.0)
+
+
 def raised(relative: FloatArray, amplification: float, bands: int) -> FloatArray:
     """Return what was raised on the way down (N,), per collateral and upper edge [1].
 

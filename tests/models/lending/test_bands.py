@@ -13,6 +13,7 @@ from sim.models.lending.bands import (
     health,
     highest_edge,
     kept_share,
+    price_of_share,
     raised,
 )
 
@@ -33,6 +34,14 @@ def test_a_band_is_a_percent_wide_and_raises_its_geometric_mean():
     edge = edges(3000.0, 100.0, 1)
     assert edge == pytest.approx([3000, 2970])
     assert effective_value(2.0, 3000.0, 100.0, 1) == pytest.approx(2 * np.sqrt(3000 * 2970))
+
+
+@given(SHAPES, st.floats(0, 1))
+def test_a_share_is_kept_at_its_price(shape, share):
+    price = price_of_share(np.array([share]), *shape)
+    low = edges(1.0, *shape)[-1]
+    assert low * (1 - 1e-12) <= price[0] <= 1.0
+    assert kept_share(price, *shape)[0] == pytest.approx(share, abs=1e-9)
 
 
 @given(SHAPES)
