@@ -402,3 +402,21 @@ def test_what_a_takeover_leaves_is_owed_where_it_was_lost(tmp_path):
     assert lost > 100
     assert series(result, "contract_fund", "BTC-PERP")[-1] == pytest.approx(1e4 - lost)
     assert series(result, "contract_fund", "ETH-PERP")[-1] == pytest.approx(1e4)
+
+
+def test_nothing_is_taken_over_in_a_halted_market(tmp_path):
+    # Ether stands at its limit at 1 s and is halted at 2 s, when bitcoin breaks the account.
+    book = ("a", "t", "one", {"USDT": 200}, [("one/BTC-PERP", 10, 100), ("one/ETH-PERP", 1, 10)])
+    band = {"kind": "limit_band", "of": "ETH", "band": 0.05, "limit_time": 0, "pause": 3}
+    rule = backstopped() | {"breakers": [band]}
+    played = {
+        "markets": [perp(), perp(base="ETH")],
+        "assets": {"USDT": {"price": 1}, "BTC": {"price": 100}, "ETH": {"price": 10}},
+        "shocks": [jump(-0.1, asset="ETH"), jump(-0.15, at=2)],
+        "horizon": 4,
+    }
+    halted = play(tmp_path, [book], venues={"one": rule}, **played)
+    assert not events(halted, "backstop", "symbol")
+    assert sold(halted, "tick", "symbol") == [(2, "BTC-PERP")]
+    free = play(tmp_path, [book], venues={"one": backstopped()}, **played)
+    assert events(free, "backstop", "tick", "symbol") == [(2, "BTC-PERP"), (2, "ETH-PERP")]
