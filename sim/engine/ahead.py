@@ -36,6 +36,9 @@ def prices_ahead(world: World, tick: int, most: int = AHEAD) -> tuple[FloatArray
 
 
 def first_true(flags: BoolArray, tick: int) -> int:
-    """Return the tick of the first flag (T,), those being of `tick` and after, or the one past."""
-    found = np.flatnonzero(flags)
+    """Return the tick of the first row (T, K) with a flag, or the one after all rows.
+
+    The rows are those of `tick` and the ticks after it.
+    """
+    found = np.flatnonzero(flags.any(axis=1))
     return tick + (int(found[0]) if len(found) else len(flags))

@@ -138,7 +138,7 @@ class BandsDesk(Mechanism):
         if self._quiet <= tick:
             # It holds until a tick that is not calm, in which `act` forgets it.
             low, high = prices_ahead(self.world, tick)
-            self._quiet = first_true(self._leave_rest(low, high).any(axis=1), tick)
+            self._quiet = first_true(self._leave_rest(low, high), tick)
         return self._quiet
 
     def _leave_rest(self, low: FloatArray, high: FloatArray) -> BoolArray:

@@ -110,7 +110,7 @@ class LevelWatch:
             return stop
         share = (prices_ahead(self.world, tick)[0][:, mine] / self.reference).mean(axis=1)
         near = share <= (1.0 - self.levels[left][0]) * (1.0 + SLACK)
-        return min(stop, first_true(near, tick))
+        return min(stop, first_true(near[:, None], tick))
 
 
 class Breakers(Mechanism):
@@ -157,7 +157,8 @@ class Breakers(Mechanism):
             return tick
         if self._quiet <= tick:
             # It holds until a tick that is not calm, in which `act` forgets it.
-            self._quiet = min(one.quiet_until(tick) for one in (*self.levels, *self.bands))
+            levels = [level.quiet_until(tick) for level in self.levels]
+            self._quiet = min(levels + [band.quiet_until(tick) for band in self.bands])
         return self._quiet
 
     def follow(self, last: FloatArray, begun: int) -> None:

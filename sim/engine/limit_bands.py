@@ -96,7 +96,7 @@ class BandKeeper:
         )
         below, above = band_limits(most, band)[0], band_limits(least, band)[1]
         near = (low <= below * (1.0 + FAR)) | (high >= above * (1.0 - FAR))
-        return first_true(near.any(axis=1), tick)
+        return first_true(near, tick)
 
     def follow(self, last: FloatArray, begun: int, resumed: BoolArray) -> None:
         """Let the mean follow calm ticks; set the limits of the last that was begun."""
