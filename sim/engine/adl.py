@@ -8,7 +8,8 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, blocks, sums
 from sim.engine.divert import closing_layer
-from sim.engine.losses import note_fills, record_losses, settle_closed
+from sim.engine.fees import remainder_fees
+from sim.engine.losses import DUST, note_fills, record_losses, settle_closed
 from sim.models.waterfall import (
     SCORES,
     SHARING,
@@ -51,8 +52,9 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     Every position of a diverted account has the same relative distance to its bankruptcy
     price, ``equity / gross notional``: filled there, the account is left with nothing and
     owes nothing. The distance is at most `FARTHEST`. What an account then still owes, as all
-    of its debt at a mark, walks down the waterfall. No book is needed, only a venue that is up
-    and a market that is not halted. Both sides are booked and recorded.
+    of its debt at a mark, walks down the waterfall; what it has left goes where the clearer's
+    fees go, if the clearer takes remainders. No book is needed, only a venue that is up and a
+    market that is not halted. Both sides are booked and recorded.
 
     Returns
     -------
@@ -63,6 +65,7 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     mine = diverted[orders.owner] & board.open[orders.market]
     slots, owner, market = orders.slots[mine], orders.owner[mine], orders.market[mine]
     rows, clearer = orders.rows[owner], orders.clearer[owner]
+    held = np.abs(ledger.quantity[slots])
     distance = (orders.equity / world.out.notional[orders.rows])[owner]
     distance = np.clip(distance, -FARTHEST, FARTHEST)
     sign = np.sign(ledger.quantity[slots])
@@ -83,9 +86,25 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     if len(others):
         world.liquidated[rows] = True
         record_losses(world, settle_closed(world, np.unique(rows)), "adl", int(generation))
+        _take_remainders(world, slots, market, held - np.abs(ledger.quantity[slots]))
         lost = settle_closed(world, others, by_force=False)
         record_losses(world, lost, "adl", int(generation))
     return others
+
+
+def _take_remainders(world: World, slots: IntArray, market: IntArray, size: FloatArray) -> None:
+    """Take what is left of accounts of which positions were closed by a size (S,) [contracts]."""
+    ledger = world.ledger
+    rows, owner = np.unique(ledger.position_row[slots].astype(np.int64), return_inverse=True)
+    held, holder = ledger.slots(rows)
+    closed = sums(holder, ledger.quantity[held] != 0.0, len(rows)) == 0.0
+    # Filled at its bankruptcy price an account has nothing left but rounding.
+    worth = ledger.balance[rows] @ world.asset_price[world.columns]
+    closed &= worth > DUST * world.out.notional[rows]
+    if closed.any():
+        unit = world.board.multiplier * world.board.mark * world.quote_price
+        fee = remainder_fees(world, rows, closed, owner, market, size * unit[market])
+        world.events.assign_fees(world.tick, rows[owner], market, fee)
 
 
 def _rule(world: World, venue: int) -> Adl:

@@ -17,7 +17,7 @@ from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
 from sim.engine.divert import divert, equity_after
-from sim.engine.fees import block_fees, pay_below_bankruptcy, surplus, take_remainders
+from sim.engine.fees import block_fees, by_weight, pay_below_bankruptcy, remainder_fees, surplus
 from sim.engine.funds import fee_receivers, note_funds
 from sim.engine.limit_bands import fit_to_bands
 from sim.engine.limits import cut_to_limits
@@ -142,13 +142,8 @@ def _settle(
     if len(borne.rows):
         loss = np.zeros(count)
         loss[np.searchsorted(orders.rows, borne.rows)] = borne.loss
-        shortfall += _by_weight(loss, owner, weight)
-    taken = np.zeros(count)
-    taken[closed] = take_remainders(
-        world, orders.rows[closed], _main_market(owner, weight, market, count)[closed]
-    )
-    if taken.any():
-        fee = fee + _by_weight(taken, owner, weight) / worth
+        shortfall += by_weight(loss, owner, weight)
+    fee = fee + remainder_fees(world, orders.rows, closed, owner, market, weight)
     _record(
         world,
         generation=world.label[orders.rows][owner],
@@ -175,20 +170,6 @@ def _record(world: World, **columns: FloatArray | IntArray | Int32Array) -> None
     for kind, chosen in (("market", ~auctioned), ("auction", auctioned)):
         part = {name: values[chosen] for name, values in columns.items()}
         world.events.add(world.tick, kind, **part)
-
-
-def _main_market(owner: IntArray, weight: FloatArray, market: IntArray, count: int) -> IntArray:
-    """Return the market of each account's (N,) largest order by weight (S,)."""
-    found = np.zeros(count, dtype=np.int64)
-    order = np.lexsort((weight, owner))
-    found[owner[order]] = market[order]
-    return found
-
-
-def _by_weight(amount: FloatArray, owner: IntArray, weight: FloatArray) -> FloatArray:
-    """Split an amount of each account (N,) over its orders (S,) by their weights (S,)."""
-    total = sums(owner, weight, len(amount))
-    return np.asarray((amount / np.where(total > 0.0, total, 1.0))[owner] * weight)
 
 
 def _charge_fees(
