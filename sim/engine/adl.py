@@ -210,7 +210,7 @@ def _close_side(
     label = world.label[ledger.position_row[slots]]
     generation = max(int(label.max(initial=0)), 0)
     _book(world, venue, market, slots, closed, -side, generation)
-    _book(world, venue, market, others, taken, side, generation)
+    realised = _book(world, venue, market, others, taken, side, generation)
     hit = taken.quantity > 0.0
     rows = ledger.position_row[others[hit]].astype(np.int64)
     size = taken.quantity[hit] * float(world.board.multiplier[market] * world.quote_price[market])
@@ -218,9 +218,13 @@ def _close_side(
     # Who buys above the mark, or sells below it, gives that up.
     world.flows.adl_cost[venue] += float((size * side * (taken.price[hit] - mark)).sum())
     if not isinstance(layer, Adl):
-        torn = world.waterfall.torn[venue]
-        for row, value in zip(rows.tolist(), (size * mark).tolist(), strict=True):
+        torn, gains = world.waterfall.torn[venue], world.waterfall.torn_gain[venue]
+        gained = np.maximum(realised, 0.0) * float(world.quote_price[market])
+        for row, value, gain in zip(
+            rows.tolist(), (size * mark).tolist(), gained.tolist(), strict=True
+        ):
             torn[row] = torn.get(row, 0.0) + value
+            gains[row] = gains.get(row, 0.0) + gain
     return rows
 
 
@@ -274,8 +278,11 @@ def _book(
     taken: Taken,
     sign: float,
     generation: int,
-) -> None:
-    """Fill one side of an ADL match, buying (`sign` 1) or selling, and record it."""
+) -> FloatArray:
+    """Fill one side of an ADL match, buying (`sign` 1) or selling, and record it.
+
+    Returns what each of the positions that were reduced realised [quote].
+    """
     ledger, board = world.ledger, world.board
     hit = taken.quantity > 0.0
     slots, change, price = slots[hit], taken.quantity[hit] * sign, taken.price[hit]
@@ -284,7 +291,8 @@ def _book(
         world.out.notional[rows] > 0.0, world.out.notional[rows], 1.0
     )
     bankrupt = board.mark[market] * (1.0 + np.sign(change) * entry_equity)
-    note_fills(world, slots, change, ledger.fill(slots, change, price, "adl"))
+    realised = ledger.fill(slots, change, price, "adl")
+    note_fills(world, slots, change, realised)
     nominal = np.abs(change) * board.multiplier[market] * board.mark[market]
     world.flows.adl[venue] += float(nominal.sum()) * float(world.quote_price[market]) / 2.0
     size = len(slots)
@@ -303,3 +311,4 @@ def _book(
         fee=np.zeros(size),
         shortfall=np.zeros(size),
     )
+    return realised

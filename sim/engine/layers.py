@@ -199,8 +199,19 @@ def _gains_left(world: World, venue: int, rows: IntArray) -> float:
     members = world.waterfall.members[venue]
     found = members.rows[~np.isin(members.rows, rows)]
     world.revalue(found)
-    gain = np.maximum(unrealised_profit(world, found) - members.given[members.place(found)], 0.0)
+    gain = gains_to_give(world, venue, found)
     return float(np.minimum(gain, np.maximum(world.out.equity[found], 0.0)).sum())
+
+
+def gains_to_give(world: World, venue: int, rows: IntArray) -> FloatArray:
+    """Return the gains (N,) of members that a haircut may still take [numeraire].
+
+    A tear-up comes after the haircut, though it closes contracts before losses are spread: the
+    gains that it realised in this tick count as well.
+    """
+    members = world.waterfall.members[venue]
+    gain = unrealised_profit(world, rows) + world.waterfall.realised_gain(venue, rows)
+    return np.maximum(gain - members.given[members.place(rows)], 0.0)
 
 
 def unrealised_profit(world: World, rows: IntArray) -> FloatArray:

@@ -89,8 +89,9 @@ class Waterfalls:
         Peak of a fund by its ledger row.
     generators : dict
         By venue with a random order.
-    torn : dict
-        Notional torn up in this tick by venue and account.
+    torn, torn_gain : dict
+        Notional torn up in this tick by venue and account [numeraire], and the gains that this
+        realised.
     closings : Closings, optional
     previous_mark : (M,) float64, optional
         Marks at the end of the tick before.
@@ -101,12 +102,29 @@ class Waterfalls:
     peaks: dict[int, FundPeak] = field(default_factory=dict)
     generators: dict[int, np.random.Generator] = field(default_factory=dict)
     torn: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    torn_gain: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     closings: Closings | None = None
     previous_mark: FloatArray | None = None
 
     def deleverages(self, venue: int) -> bool:
         """Return whether a venue closes positions against other accounts."""
         return any(layer.kind in ("adl", "tear_up") for layer in self.layers[venue])
+
+    def realised_gain(self, venue: int, rows: IntArray) -> FloatArray:
+        """Return the gains (N,) of accounts that tear-ups of this tick realised [numeraire]."""
+        torn = self.torn_gain.get(venue, {})
+        return np.array([torn.get(row, 0.0) for row in rows.tolist()])
+
+    def forget_torn(self) -> None:
+        """Forget the tear-ups of this tick, and what was given up of the gains they realised."""
+        for venue, gains in self.torn_gain.items():
+            if venue in self.members:
+                members = self.members[venue]
+                place = members.place(np.array(list(gains), dtype=np.int64))
+                left = members.given[place] - np.array(list(gains.values()))
+                members.given[place] = np.maximum(left, 0.0)
+        self.torn.clear()
+        self.torn_gain.clear()
 
 
 def prepare_waterfalls(world: World, streams: Streams) -> None:
