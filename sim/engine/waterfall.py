@@ -48,7 +48,10 @@ class Members:
 
 
 class Closings:
-    """What was closed of each position (P,), and with what result, until its account settles.
+    """What forced orders closed of each position (P,), and with what result.
+
+    Kept until its account settles. What an account closes of its own will, and what others close
+    of a sound one, counts only if the account is settled at once.
 
     Attributes
     ----------
