@@ -89,7 +89,7 @@ class Waterfalls:
     members : dict
         By venue with a default fund or a gains haircut.
     peaks : dict
-        Peak of a fund by its ledger row.
+        Peak of a fund by its ledger row [settlement asset].
     generators : dict
         By venue with a random order.
     torn, torn_gain : dict
@@ -155,7 +155,7 @@ def _prepare_adl(world: World, v: int, layer: Adl, streams: Streams) -> None:
     if isinstance(layer.trigger, Drawdown):
         for row in fund_rows(world, v):
             state.peaks[row] = FundPeak(world.clock.span(layer.trigger.window))
-            state.peaks[row].note(0, row_value(world, row))
+            state.peaks[row].note(0, fund_size(world, row))
 
 
 def fund_rows(world: World, venue: int) -> list[int]:
@@ -178,6 +178,19 @@ def has_fund_per_contract(world: World, venue: int) -> bool:
 def row_value(world: World, row: int) -> float:
     """Return what a ledger row holds [numeraire]."""
     return float(world.ledger.balance[row] @ world.asset_price[world.columns])
+
+
+def fund_price(world: World, row: int) -> float:
+    """Return the value of one unit of the asset in which a fund is counted [numeraire]."""
+    plan, venue = world.plan, row - world.plan.first_fund
+    if row >= plan.first_contract_fund:
+        venue = int(world.board.venue[row - plan.first_contract_fund])
+    return float(world.asset_price[world.columns[world.settlement[venue]]])
+
+
+def fund_size(world: World, row: int) -> float:
+    """Return what an insurance fund holds, in units of its clearer's settlement asset."""
+    return row_value(world, row) / fund_price(world, row)
 
 
 def _members(world: World, v: int) -> Members:
