@@ -8,7 +8,8 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, blocks, sums
 from sim.engine.divert import closing_layer
-from sim.engine.losses import note_fills, record_losses, settle_closed
+from sim.engine.fees import remainder_fees
+from sim.engine.losses import DUST, note_fills, record_losses, settle_closed
 from sim.models.waterfall import (
     SCORES,
     SHARING,
@@ -51,8 +52,9 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     Every position of a diverted account has the same relative distance to its bankruptcy
     price, ``equity / gross notional``: filled there, the account is left with nothing and
     owes nothing. The distance is at most `FARTHEST`. What an account then still owes, as all
-    of its debt at a mark, walks down the waterfall. No book is needed, only a venue that is up
-    and a market that is not halted. Both sides are booked and recorded.
+    of its debt at a mark, walks down the waterfall; what it has left goes where the clearer's
+    fees go, if the clearer takes remainders. No book is needed, only a venue that is up and a
+    market that is not halted. Both sides are booked and recorded.
 
     Returns
     -------
@@ -63,6 +65,7 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     mine = diverted[orders.owner] & board.open[orders.market]
     slots, owner, market = orders.slots[mine], orders.owner[mine], orders.market[mine]
     rows, clearer = orders.rows[owner], orders.clearer[owner]
+    held = np.abs(ledger.quantity[slots])
     distance = (orders.equity / world.out.notional[orders.rows])[owner]
     distance = np.clip(distance, -FARTHEST, FARTHEST)
     sign = np.sign(ledger.quantity[slots])
@@ -83,9 +86,25 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     if len(others):
         world.liquidated[rows] = True
         record_losses(world, settle_closed(world, np.unique(rows)), "adl", int(generation))
+        _take_remainders(world, slots, market, held - np.abs(ledger.quantity[slots]))
         lost = settle_closed(world, others, by_force=False)
         record_losses(world, lost, "adl", int(generation))
     return others
+
+
+def _take_remainders(world: World, slots: IntArray, market: IntArray, size: FloatArray) -> None:
+    """Take what is left of accounts of which positions were closed by a size (S,) [contracts]."""
+    ledger = world.ledger
+    rows, owner = np.unique(ledger.position_row[slots].astype(np.int64), return_inverse=True)
+    held, holder = ledger.slots(rows)
+    closed = sums(holder, ledger.quantity[held] != 0.0, len(rows)) == 0.0
+    # Filled at its bankruptcy price an account has nothing left but rounding.
+    worth = ledger.balance[rows] @ world.asset_price[world.columns]
+    closed &= worth > DUST * world.out.notional[rows]
+    if closed.any():
+        unit = world.board.multiplier * world.board.mark * world.quote_price
+        fee = remainder_fees(world, rows, closed, owner, market, size * unit[market])
+        world.events.assign_fees(world.tick, rows[owner], market, fee)
 
 
 def _rule(world: World, venue: int) -> Adl:
@@ -191,7 +210,7 @@ def _close_side(
     label = world.label[ledger.position_row[slots]]
     generation = max(int(label.max(initial=0)), 0)
     _book(world, venue, market, slots, closed, -side, generation)
-    _book(world, venue, market, others, taken, side, generation)
+    realised = _book(world, venue, market, others, taken, side, generation)
     hit = taken.quantity > 0.0
     rows = ledger.position_row[others[hit]].astype(np.int64)
     size = taken.quantity[hit] * float(world.board.multiplier[market] * world.quote_price[market])
@@ -199,9 +218,13 @@ def _close_side(
     # Who buys above the mark, or sells below it, gives that up.
     world.flows.adl_cost[venue] += float((size * side * (taken.price[hit] - mark)).sum())
     if not isinstance(layer, Adl):
-        torn = world.waterfall.torn[venue]
-        for row, value in zip(rows.tolist(), (size * mark).tolist(), strict=True):
+        torn, gains = world.waterfall.torn[venue], world.waterfall.torn_gain[venue]
+        gained = np.maximum(realised, 0.0) * float(world.quote_price[market])
+        for row, value, gain in zip(
+            rows.tolist(), (size * mark).tolist(), gained.tolist(), strict=True
+        ):
             torn[row] = torn.get(row, 0.0) + value
+            gains[row] = gains.get(row, 0.0) + gain
     return rows
 
 
@@ -255,8 +278,11 @@ def _book(
     taken: Taken,
     sign: float,
     generation: int,
-) -> None:
-    """Fill one side of an ADL match, buying (`sign` 1) or selling, and record it."""
+) -> FloatArray:
+    """Fill one side of an ADL match, buying (`sign` 1) or selling, and record it.
+
+    Returns what each of the positions that were reduced realised [quote].
+    """
     ledger, board = world.ledger, world.board
     hit = taken.quantity > 0.0
     slots, change, price = slots[hit], taken.quantity[hit] * sign, taken.price[hit]
@@ -265,7 +291,8 @@ def _book(
         world.out.notional[rows] > 0.0, world.out.notional[rows], 1.0
     )
     bankrupt = board.mark[market] * (1.0 + np.sign(change) * entry_equity)
-    note_fills(world, slots, change, ledger.fill(slots, change, price, "adl"))
+    realised = ledger.fill(slots, change, price, "adl")
+    note_fills(world, slots, change, realised)
     nominal = np.abs(change) * board.multiplier[market] * board.mark[market]
     world.flows.adl[venue] += float(nominal.sum()) * float(world.quote_price[market]) / 2.0
     size = len(slots)
@@ -284,3 +311,4 @@ def _book(
         fee=np.zeros(size),
         shortfall=np.zeros(size),
     )
+    return realised

@@ -17,7 +17,7 @@ from sim.engine.adl import deleverage
 from sim.engine.board import BatchFills, Flow
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
 from sim.engine.divert import divert, equity_after
-from sim.engine.fees import block_fees, pay_below_bankruptcy, surplus, take_remainders
+from sim.engine.fees import block_fees, by_weight, pay_below_bankruptcy, remainder_fees, surplus
 from sim.engine.funds import fee_receivers, note_funds
 from sim.engine.limit_bands import fit_to_bands
 from sim.engine.limits import cut_to_limits
@@ -142,10 +142,9 @@ def _settle(
     if len(borne.rows):
         loss = np.zeros(count)
         loss[np.searchsorted(orders.rows, borne.rows)] = borne.loss
-        shortfall += _by_weight(loss, owner, weight)
-    taken = _take_remainders(world, orders.rows, closed, owner, weight, market)
-    if taken is not None:
-        fee = fee + taken / worth
+        shortfall += by_weight(loss, owner, weight)
+    if any(rule.takes_remainder for rule in world.rules):
+        fee = fee + remainder_fees(world, orders.rows, closed, owner, market, weight)
     _record(
         world,
         generation=world.label[orders.rows][owner],
@@ -172,37 +171,6 @@ def _record(world: World, **columns: FloatArray | IntArray | Int32Array) -> None
     for kind, chosen in (("market", ~auctioned), ("auction", auctioned)):
         part = {name: values[chosen] for name, values in columns.items()}
         world.events.add(world.tick, kind, **part)
-
-
-def _take_remainders(
-    world: World,
-    rows: IntArray,
-    closed: BoolArray,
-    owner: IntArray,
-    weight: FloatArray,
-    market: IntArray,
-) -> FloatArray | None:
-    """Take what is left of the closed of `rows` (N,); return it by order (S,), None if nothing."""
-    if not any(rule.takes_remainder for rule in world.rules):
-        return None
-    taken = np.zeros(len(rows))
-    main = _main_market(owner, weight, market, len(rows))
-    taken[closed] = take_remainders(world, rows[closed], main[closed])
-    return _by_weight(taken, owner, weight) if taken.any() else None
-
-
-def _main_market(owner: IntArray, weight: FloatArray, market: IntArray, count: int) -> IntArray:
-    """Return the market of each account's (N,) largest order by weight (S,)."""
-    found = np.zeros(count, dtype=np.int64)
-    order = np.lexsort((weight, owner))
-    found[owner[order]] = market[order]
-    return found
-
-
-def _by_weight(amount: FloatArray, owner: IntArray, weight: FloatArray) -> FloatArray:
-    """Split an amount of each account (N,) over its orders (S,) by their weights (S,)."""
-    total = sums(owner, weight, len(amount))
-    return np.asarray((amount / np.where(total > 0.0, total, 1.0))[owner] * weight)
 
 
 def _charge_fees(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.core.arrays import FloatArray, Int32Array, IntArray
+from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,9 @@ STORED = {**COLUMNS, "tick": np.int32, "kind": np.int8}
 
 CHUNK = 1 << 17
 """Events that are stored together."""
+
+MARKETS = 1 << 16
+"""More than the codes of markets that fit into an event."""
 
 Column = NDArray[Any]
 
@@ -86,22 +89,50 @@ class EventLog:
             Accounts, each at most once.
         loss : (N,) float64 [numeraire], >= 0
         """
-        left = loss > 0.0
+        left = self._add_to_last(tick, "shortfall", rows, loss)
+        return rows[left], loss[left]
+
+    def assign_fees(self, tick: int, rows: IntArray, market: IntArray, fee: FloatArray) -> None:
+        """Add fees to the last events of their accounts in their markets in this tick.
+
+        Parameters
+        ----------
+        tick : int
+        rows, market : (N,) int64
+            Accounts and markets, each pair at most once.
+        fee : (N,) float64 [quote], >= 0
+        """
+        self._add_to_last(tick, "fee", rows, fee, market)
+
+    def _add_to_last(
+        self,
+        tick: int,
+        name: str,
+        rows: IntArray,
+        amount: FloatArray,
+        market: IntArray | None = None,
+    ) -> BoolArray:
+        """Add amounts to a column of the last fitting events; return which found none."""
+        left = amount > 0.0
         if tick != self._tick or not left.any():
-            return rows[left], loss[left]
-        wanted = dict(zip(rows[left].tolist(), np.flatnonzero(left).tolist(), strict=True))
+            return left
+        keys = rows if market is None else rows * MARKETS + market
+        wanted = dict(zip(keys[left].tolist(), np.flatnonzero(left).tolist(), strict=True))
         for number in range(len(self._chunks) - 1, self._tick_start // CHUNK - 1, -1):
             chunk = self._chunks[number]
             first = max(self._tick_start - number * CHUNK, 0)
-            listed = chunk["row"][first : min(self.count - number * CHUNK, CHUNK)]
-            found = np.flatnonzero(np.isin(listed, rows[left]))
+            part = slice(first, min(self.count - number * CHUNK, CHUNK))
+            listed = chunk["row"][part]
+            if market is not None:
+                listed = listed.astype(np.int64) * MARKETS + chunk["market"][part]
+            found = np.flatnonzero(np.isin(listed, keys[left]))
             last = dict(zip(listed[found].tolist(), (found + first).tolist(), strict=True))
-            for row, place in last.items():
-                if row in wanted:
-                    k = wanted.pop(row)
-                    chunk["shortfall"][place] += loss[k]
+            for key, place in last.items():
+                if key in wanted:
+                    k = wanted.pop(key)
+                    chunk[name][place] += amount[k]
                     left[k] = False
-        return rows[left], loss[left]
+        return left
 
     def column(self, name: str) -> Column:
         """Return one column (N,) over all events, as it is kept."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray, sums
+from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 from sim.engine.funds import fee_receivers, fund_of
 from sim.engine.orders import distinct
 from sim.models.liquidation.per_block import cushion
@@ -86,6 +86,46 @@ def pay_below_bankruptcy(
         world.flows.paid_by("insurance_fund")[v] += part.sum()
         world.flows.shortfall[v] += part.sum()
     return paid
+
+
+def remainder_fees(
+    world: World,
+    rows: IntArray,
+    closed: BoolArray,
+    owner: IntArray,
+    market: IntArray,
+    weight: FloatArray,
+) -> FloatArray:
+    """Take what is left of closed accounts, as a fee on the orders that closed them.
+
+    Parameters
+    ----------
+    world : World
+    rows : (N,) int64
+        Accounts.
+    closed : (N,) bool
+        Those that were closed out entirely.
+    owner, market : (S,) int64
+        Index into `rows` and market of each order.
+    weight : (S,) float64
+        Size of each order, in one unit for all markets.
+
+    Returns
+    -------
+    (S,) float64 [quote of the order's market]
+    """
+    taken = np.zeros(len(rows))
+    largest = np.zeros(len(rows), dtype=np.int64)
+    order = np.lexsort((weight, owner))
+    largest[owner[order]] = market[order]
+    taken[closed] = take_remainders(world, rows[closed], largest[closed])
+    return by_weight(taken, owner, weight) / world.quote_price[market]
+
+
+def by_weight(amount: FloatArray, owner: IntArray, weight: FloatArray) -> FloatArray:
+    """Split an amount of each account (N,) over its orders (S,) by their weights (S,)."""
+    total = sums(owner, weight, len(amount))
+    return np.asarray((amount / np.where(total > 0.0, total, 1.0))[owner] * weight)
 
 
 def take_remainders(world: World, closed: IntArray, market: IntArray) -> FloatArray:

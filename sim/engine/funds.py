@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
-from sim.engine.waterfall import fund_rows, has_fund_per_contract, row_value
+from sim.engine.waterfall import (
+    fund_price,
+    fund_rows,
+    fund_size,
+    has_fund_per_contract,
+    row_value,
+)
 from sim.models.waterfall import cover_in_order, largest_first, loss_shares
 
 if TYPE_CHECKING:
@@ -70,13 +76,15 @@ def behind_the_line(
     """Return which losses (N,) a fund would meet from below the line of its drawdown.
 
     Losses are presented largest first, and each fund is looked at as it stands before each;
-    true where any fund behind the loss then stands at or below ``(1 - drawdown) peak``.
+    true where any fund behind the loss then stands at or below ``(1 - drawdown) peak``. Funds are
+    counted in their settlement asset, so that a fall of its value is no drawdown.
     """
     found = np.zeros(len(rows), dtype=bool)
     for row, part in fund_shares(world, venue, rows, loss):
         value = row_value(world, row)
         note_fund(world, row)
-        line = (1.0 - drawdown) * world.waterfall.peaks[row].at(world.tick)
+        peak = world.waterfall.peaks[row].at(world.tick) * fund_price(world, row)
+        line = (1.0 - drawdown) * peak
         order = largest_first(part)
         paid = cover_in_order(part[order], value)
         before = value - (np.cumsum(paid) - paid)
@@ -88,7 +96,7 @@ def note_fund(world: World, row: int) -> None:
     """Note what a fund now holds, where its peak matters."""
     peak = world.waterfall.peaks.get(row)
     if peak is not None:
-        peak.note(world.tick, row_value(world, row))
+        peak.note(world.tick, fund_size(world, row))
 
 
 def note_funds(world: World) -> None:

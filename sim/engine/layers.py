@@ -85,7 +85,8 @@ def settlement_price(world: World, venue: int) -> float:
 def covered(world: World, venue: int, rows: IntArray, loss: FloatArray, kind: str) -> FloatArray:
     """Return what the layers before the one of a kind could pay of losses (N,) [numeraire].
 
-    Losses are in order, largest first. A gains haircut counts with all that the winners have.
+    Losses are in order, largest first. A gains haircut counts with all that the winners have
+    and that losses which already wait for it do not take.
     """
     paid, left = np.zeros(len(loss)), loss
     spent: dict[int, float] = defaultdict(float)
@@ -195,12 +196,24 @@ def _room(world: World, venue: int, layer: Assessments, rows: IntArray) -> Float
 
 
 def _gains_left(world: World, venue: int, rows: IntArray) -> float:
-    """Return all that winners other than `rows` could give up [numeraire]."""
+    """Return what winners other than `rows` could give up for their losses [numeraire]."""
     members = world.waterfall.members[venue]
     found = members.rows[~np.isin(members.rows, rows)]
     world.revalue(found)
-    gain = np.maximum(unrealised_profit(world, found) - members.given[members.place(found)], 0.0)
-    return float(np.minimum(gain, np.maximum(world.out.equity[found], 0.0)).sum())
+    gain = gains_to_give(world, venue, found)
+    most = float(np.minimum(gain, np.maximum(world.out.equity[found], 0.0)).sum())
+    return max(most - sum(world.deficits.get(venue, {}).values()), 0.0)
+
+
+def gains_to_give(world: World, venue: int, rows: IntArray) -> FloatArray:
+    """Return the gains (N,) of members that a haircut may still take [numeraire].
+
+    A tear-up comes after the haircut, though it closes contracts before losses are spread: the
+    gains that it realised in this tick count as well.
+    """
+    members = world.waterfall.members[venue]
+    gain = unrealised_profit(world, rows) + world.waterfall.realised_gain(venue, rows)
+    return np.maximum(gain - members.given[members.place(rows)], 0.0)
 
 
 def unrealised_profit(world: World, rows: IntArray) -> FloatArray:

@@ -45,11 +45,17 @@ NOBODY = Borne(np.empty(0, dtype=np.int64), np.empty(0))
 
 
 def settle_closed(world: World, rows: IntArray, by_force: bool = True) -> Borne:
-    """Settle the debts of those of `rows` (N,) that hold no position any more; see `settle`."""
+    """Settle the debts of those of `rows` (N,) that hold no position any more; see `settle`.
+
+    What accounts close of their own will matters to this settlement only: they have paid for it.
+    """
     ledger = world.ledger
     slots, owner = ledger.slots(rows)
     holding = sums(owner, ledger.quantity[slots] != 0.0, len(rows)) > 0.0
-    return settle(world, rows[~holding], by_force)
+    borne = settle(world, rows[~holding], by_force)
+    if not by_force:
+        forget_fills(world, rows)
+    return borne
 
 
 def settle(world: World, done: IntArray, by_force: bool = True) -> Borne:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray, sums
-from sim.engine.layers import clear_debt, settlement_price, unrealised_profit
+from sim.engine.layers import clear_debt, gains_to_give, settlement_price, unrealised_profit
 from sim.engine.losses import Borne, record_losses
 from sim.models.waterfall import gains_haircut, socialise_weights, water_fill
 from sim.schema.waterfall import GainsHaircut, Socialise, TearUp
@@ -29,12 +29,12 @@ def spread_losses(world: World) -> bool:
         Whether anybody paid, so that accounts must be looked at again.
     """
     if not world.deficits:
-        world.waterfall.torn.clear()
+        world.waterfall.forget_torn()
         return False
     for v in sorted(world.deficits):
         _spread_one(world, v, world.deficits[v])
     world.deficits.clear()
-    world.waterfall.torn.clear()
+    world.waterfall.forget_torn()
     return True
 
 
@@ -87,10 +87,8 @@ def _socialised(world: World, rows: IntArray, basis: str, loss: float) -> FloatA
 
 def _haircut(world: World, venue: int, rows: IntArray, loss: float) -> FloatArray:
     members = world.waterfall.members[venue]
-    place = members.place(rows)
-    gain = np.maximum(unrealised_profit(world, rows) - members.given[place], 0.0)
-    paid = gains_haircut(loss, gain, world.out.equity[rows])
-    members.given[place] += paid
+    paid = gains_haircut(loss, gains_to_give(world, venue, rows), world.out.equity[rows])
+    members.given[members.place(rows)] += paid
     return paid
 
 

@@ -48,7 +48,10 @@ class Members:
 
 
 class Closings:
-    """What was closed of each position (P,), and with what result, until its account settles.
+    """What forced orders closed of each position (P,), and with what result.
+
+    Kept until its account settles. What an account closes of its own will, and what others close
+    of a sound one, counts only if the account is settled at once.
 
     Attributes
     ----------
@@ -86,11 +89,12 @@ class Waterfalls:
     members : dict
         By venue with a default fund or a gains haircut.
     peaks : dict
-        Peak of a fund by its ledger row.
+        Peak of a fund by its ledger row [settlement asset].
     generators : dict
         By venue with a random order.
-    torn : dict
-        Notional torn up in this tick by venue and account.
+    torn, torn_gain : dict
+        Notional torn up in this tick by venue and account [numeraire], and the gains that this
+        realised.
     closings : Closings, optional
     previous_mark : (M,) float64, optional
         Marks at the end of the tick before.
@@ -101,6 +105,7 @@ class Waterfalls:
     peaks: dict[int, FundPeak] = field(default_factory=dict)
     generators: dict[int, np.random.Generator] = field(default_factory=dict)
     torn: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    torn_gain: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     closings: Closings | None = None
     previous_mark: FloatArray | None = None
 
@@ -112,6 +117,22 @@ class Waterfalls:
     def deleverages(self, venue: int) -> bool:
         """Return whether a venue closes positions against other accounts."""
         return self._closes[venue]
+
+    def realised_gain(self, venue: int, rows: IntArray) -> FloatArray:
+        """Return the gains (N,) of accounts that tear-ups of this tick realised [numeraire]."""
+        torn = self.torn_gain.get(venue, {})
+        return np.array([torn.get(row, 0.0) for row in rows.tolist()])
+
+    def forget_torn(self) -> None:
+        """Forget the tear-ups of this tick, and what was given up of the gains they realised."""
+        for venue, gains in self.torn_gain.items():
+            if venue in self.members:
+                members = self.members[venue]
+                place = members.place(np.array(list(gains), dtype=np.int64))
+                left = members.given[place] - np.array(list(gains.values()))
+                members.given[place] = np.maximum(left, 0.0)
+        self.torn.clear()
+        self.torn_gain.clear()
 
 
 def prepare_waterfalls(world: World, streams: Streams) -> None:
@@ -139,7 +160,7 @@ def _prepare_adl(world: World, v: int, layer: Adl, streams: Streams) -> None:
     if isinstance(layer.trigger, Drawdown):
         for row in fund_rows(world, v):
             state.peaks[row] = FundPeak(world.clock.span(layer.trigger.window))
-            state.peaks[row].note(0, row_value(world, row))
+            state.peaks[row].note(0, fund_size(world, row))
 
 
 def fund_rows(world: World, venue: int) -> list[int]:
@@ -162,6 +183,19 @@ def has_fund_per_contract(world: World, venue: int) -> bool:
 def row_value(world: World, row: int) -> float:
     """Return what a ledger row holds [numeraire]."""
     return float(world.ledger.balance[row] @ world.asset_price[world.columns])
+
+
+def fund_price(world: World, row: int) -> float:
+    """Return the value of one unit of the asset in which a fund is counted [numeraire]."""
+    plan, venue = world.plan, row - world.plan.first_fund
+    if row >= plan.first_contract_fund:
+        venue = int(world.board.venue[row - plan.first_contract_fund])
+    return float(world.asset_price[world.columns[world.settlement[venue]]])
+
+
+def fund_size(world: World, row: int) -> float:
+    """Return what an insurance fund holds, in units of its clearer's settlement asset."""
+    return row_value(world, row) / fund_price(world, row)
 
 
 def _members(world: World, v: int) -> Members:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
-from sim.engine.waterfall import fund_rows, has_fund_per_contract, row_value
+from sim.engine.waterfall import fund_price, fund_rows, has_fund_per_contract, row_value
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -55,7 +55,8 @@ class WaterfallSeries(Mechanism):
         return float(world.totals.paid_by(kind)[venue] + world.flows.paid_by(kind)[venue])
 
     def _peak(self, row: int) -> float:
-        return self.world.waterfall.peaks[row].at(self.world.tick)
+        world = self.world
+        return world.waterfall.peaks[row].at(world.tick) * fund_price(world, row)
 
 
 class PreviousMarks(Mechanism):

@@ -56,3 +56,16 @@ def test_shortfalls_go_to_the_last_event_of_the_tick() -> None:
     assert log.column("shortfall")[4] == 25.0
     rows, _ = log.assign_shortfall(2, np.array([2]), np.array([5.0]))
     assert rows.tolist() == [2]
+
+
+def test_fees_go_to_the_last_event_of_the_account_in_the_market() -> None:
+    log = EventLog()
+    add(log, 1, [2, 2, 3])  # in the markets 0, 1 and 2
+    add(log, 1, [2, 1, 2])
+    before = log.column("fee").copy()
+    rows, market = np.array([2, 2, 3, 3]), np.array([0, 1, 2, 0])
+    log.assign_fees(1, rows, market, np.array([10.0, 20.0, 30.0, 40.0]))
+    gained = log.column("fee") - before
+    assert gained.tolist() == [0.0, 20.0, 30.0, 10.0, 0.0, 0.0]
+    log.assign_fees(2, rows, market, np.array([1.0, 1.0, 1.0, 1.0]))
+    assert (log.column("fee") - before).tolist() == gained.tolist()
