@@ -158,7 +158,11 @@ def test_the_fee_is_capped_by_what_is_left(remainder, tmp_path):
             tmp_path,
             [("a", "a", "one", {"USDT": 50_000}, [("one/BTC-PERP", 10, 100_000)])],
             assets={"USDT": {"price": 1}, "BTC": {"price": 100_000}},
-            venues={"one": venue(tiers=tiers, liquidation=rules, waterfall=[fund(1e6)])},
+            venues={
+                "one": venue(
+                    tiers=tiers, liquidation=rules, waterfall=[fund(1e6), {"kind": "clearer"}]
+                )
+            },
             shocks=[jump(price / 100_000 - 1)],
         )
         assert venue_at(result, "one", 1, "insurance_fund") == pytest.approx(1e6 + change)
