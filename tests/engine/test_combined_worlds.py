@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine import watch
 from sim.engine.board import MarketBoard
 from tests.engine.combined_worlds import combined_worlds
 from tests.engine.random_worlds import load
@@ -34,15 +33,6 @@ examples = partial(settings, phases=[Phase.generate], suppress_health_check=[*He
 def folder(tmp_path_factory):
     """Return a folder whose book every example overwrites."""
     return tmp_path_factory.mktemp("worlds")
-
-
-@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
-def sweeps(request, monkeypatch):
-    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
-    if request.param:
-        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
-        monkeypatch.setattr(watch, "CROWDED", 1.5)
 
 
 def play(world, folder, mode="due"):

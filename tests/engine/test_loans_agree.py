@@ -7,20 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from sim.engine import watch
 from tests.engine.lending_worlds import lending_worlds
 from tests.engine.test_watch import assert_same, both_ways
 
 RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-
-
-@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
-def sweeps(request, monkeypatch):
-    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
-    if request.param:
-        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
-        monkeypatch.setattr(watch, "CROWDED", 1.5)
 
 
 def check(world, folder):

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine import watch
 from sim.kernels import compiling
 from tests.engine.random_worlds import PRICES, Dice, load, worlds
 
@@ -87,15 +86,6 @@ def margined(draw):
         move = {"kind": "jump", "at": dice.pick(2, 5), "asset": at["base"], "return": fall}
         world["shocks"].append(move | here)
     return world
-
-
-@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
-def sweeps(request, monkeypatch):
-    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
-    if request.param:
-        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
-        monkeypatch.setattr(watch, "CROWDED", 1.5)
 
 
 def run(world, folder, mode="due"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from typing import Any
 
 import pandas as pd
@@ -12,9 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine import watch
 from sim.engine.stretch import Stretches
-from sim.kernels import compiling
 from tests.engine.random_worlds import Dice, load, worlds
 
 TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
@@ -116,15 +113,6 @@ def scheduled(world: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
-def sweeps(request, monkeypatch):
-    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
-    if request.param:
-        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
-        monkeypatch.setattr(watch, "CROWDED", 1.5)
-
-
 @settings(max_examples=30, suppress_health_check=RANDOM)
 @given(world=marked_worlds())
 def test_due_and_full_agree(tmp_path_factory, sweeps, world):
@@ -136,23 +124,6 @@ def test_due_and_full_agree(tmp_path_factory, sweeps, world):
 @given(world=marked_worlds())
 def test_due_and_full_agree_often(tmp_path_factory, sweeps, world):
     assert_same(*both(scheduled(world), tmp_path_factory.mktemp("world")))
-
-
-@pytest.fixture
-def on_numpy(monkeypatch):
-    """Return a switch that makes every kernel run as its plain twin, or compiled again."""
-    users = [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("sim.") and hasattr(module, "HAS_NUMBA")
-    ]
-    assert compiling.HAS_NUMBA
-
-    def switch(plain: bool) -> None:
-        for module in users:
-            monkeypatch.setattr(module, "HAS_NUMBA", not plain)
-
-    return switch
 
 
 @settings(max_examples=30, suppress_health_check=RANDOM)

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine import watch
 from tests.engine.random_worlds import PRICES, Dice, load, worlds
 
 TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
@@ -90,15 +89,6 @@ def both_ways(world: dict[str, Any], folder: Path) -> list[sim.Result]:
 def assert_same(full: sim.Result, due: sim.Result) -> None:
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
-
-
-@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
-def sweeps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
-    if request.param:
-        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
-        monkeypatch.setattr(watch, "CROWDED", 1.5)
 
 
 @settings(max_examples=30, suppress_health_check=RANDOM)

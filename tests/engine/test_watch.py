@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import sim
 import sim.engine.run
-from sim.engine import watch
 from sim.engine.stretch import Stretches
-from sim.kernels import compiling
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.radius import RadiusInputs, account_radius, account_radius_numpy
 from tests.engine.random_worlds import load, worlds
@@ -42,15 +40,6 @@ def assert_same(full, due):
         pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
 
 
-@pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
-def sweeps(request, monkeypatch):
-    """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
-    if request.param:
-        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
-        monkeypatch.setattr(watch, "CROWDED", 1.5)
-
-
 @settings(max_examples=60, suppress_health_check=RANDOM)
 @given(world=worlds())
 def test_due_and_full_agree_on_random_worlds(tmp_path_factory, sweeps, world):
@@ -62,24 +51,6 @@ def test_due_and_full_agree_on_random_worlds(tmp_path_factory, sweeps, world):
 @given(world=worlds())
 def test_due_and_full_agree_on_many_random_worlds(tmp_path_factory, sweeps, world):
     assert_same(*both_ways(world, tmp_path_factory.mktemp("world")))
-
-
-@pytest.fixture
-def on_numpy(monkeypatch):
-    """Return a switch that makes every kernel run as its plain twin, or compiled again."""
-    users = [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("sim.") and hasattr(module, "HAS_NUMBA")
-    ]
-    assert compiling.HAS_NUMBA
-    assert len(users) >= 5
-
-    def switch(plain):
-        for module in users:
-            monkeypatch.setattr(module, "HAS_NUMBA", not plain)
-
-    return switch
 
 
 @settings(max_examples=40, suppress_health_check=RANDOM)
