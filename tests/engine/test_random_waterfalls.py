@@ -80,6 +80,11 @@ def worlds_with_waterfalls(draw: Any) -> dict[str, Any]:
             m["symbol"] for m in world["markets"] if m["venue"] == name and m["kind"] != "spot"
         ]
         rules["waterfall"] = waterfall(dice, symbols)
+        if dice.often():
+            rules["liquidation"] = {
+                **rules.get("liquidation", {"kind": "full"}),
+                "takes_remainder": True,
+            }
     return world
 
 
