@@ -238,7 +238,7 @@ class BandsDesk(Mechanism):
         mine = np.flatnonzero(np.isin(self.row, rows) & self.open)
         owner = np.searchsorted(rows, self.row[mine])
         excess, debt = self._excess(mine, owner, len(rows))
-        return np.divide(excess, debt, out=np.full(len(rows), np.nan), where=debt > 0.0)
+        return np.asarray(np.divide(excess, debt, out=np.full(len(rows), np.nan), where=debt > 0.0))
 
     def _excess(self, mine: IntArray, owner: IntArray, count: int) -> tuple[FloatArray, FloatArray]:
         """Return what loans (N,) will have beyond their debts, and these [numeraire].

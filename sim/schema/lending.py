@@ -220,7 +220,7 @@ class BandsLiquidation(_Lending):
         """
         ratio = (self.amplification - 1.0) / self.amplification
         worth = ratio**0.5 * (1.0 - ratio**self.bands) / (self.bands * (1.0 - ratio))
-        return worth * (1.0 - self.loan_discount)
+        return float(worth * (1.0 - self.loan_discount))
 
 
 LENDING_KINDS = ("fixed_spread", "absorb", "auction", "bands")
