@@ -122,6 +122,8 @@ def _emit_tables(accounts: DataFrame, positions: DataFrame, total: int) -> None:
     hide = ["trader_id"]
     if (accounts["liquidation_ratio"] == 1.0).all():
         hide.append("liquidation_ratio")
+    if accounts["health"].isna().all():
+        hide.append("health")
     _emit_table("accounts, nearest to liquidation first", accounts.drop(columns=hide), 3)
     markets = positions.assign(venue=positions["venue"] + "/" + positions["symbol"])
     _emit_table("positions", markets.drop(columns="symbol").rename(columns=MARKET), 2)

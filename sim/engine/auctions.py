@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.engine.funds import fee_receivers
 from sim.engine.loans import LoanRule, Lots, Offer
 from sim.engine.mechanism import NO_MARKET, Series
 from sim.models.lending.auction import (
@@ -57,6 +58,8 @@ class AuctionHouse(LoanRule):
         Tick at which the auction of an account started last, or `CLOSED`.
     tab, raised, debt : (A,) float64 [numeraire]
         What an auction has to raise, what it has raised, and the debt behind it.
+    market : (A,) int64
+        Market of the largest collateral of an account when its auction began.
     top : (P,) float64 [quote/base]
         Starting price of each position.
     """
@@ -69,6 +72,7 @@ class AuctionHouse(LoanRule):
         self.gas, self.margin = rule.keepers.gas, rule.keepers.margin
         self.bounded = rule.keepers.capital is not None
         self.start = np.full(world.accounts, CLOSED, dtype=np.int64)
+        self.market = np.zeros(world.accounts, dtype=np.int64)
         self.tab, self.raised, self.debt = np.zeros((3, world.accounts))
         self.top = np.zeros(int(world.ledger.position_start[world.accounts]))
         name = f"keepers.{world.venue_names[venue]}"
@@ -112,6 +116,8 @@ class AuctionHouse(LoanRule):
             self.debt[rows] = lots.debt[chosen]
             self.tab[rows] = tab(lots.debt[chosen], self.rule.penalty)
             self.raised[rows] = 0.0
+            order = np.argsort(lots.size * lots.worth * lots.mark, kind="stable")
+            self.market[lots.rows[lots.owner[order]]] = lots.market[order]  # the last one stays
             self.open = np.sort(np.concatenate([self.open, rows]))
             world.required[rows] = IN_AUCTION
         self.start[rows] = world.tick
@@ -140,13 +146,12 @@ class AuctionHouse(LoanRule):
 
     def _take_penalty(self, rows: IntArray, holding: BoolArray) -> None:
         """Move what was raised beyond the debt to the protocol, at most the penalty."""
-        world, plan = self.world, self.world.plan
+        world = self.world
         due = np.clip(self.raised[rows] - self.debt[rows], 0.0, self.rule.penalty * self.debt[rows])
         # Rounding of the sums must not leave a debt to who has nothing else.
         cash = np.maximum(world.ledger.balance[rows] @ world.asset_price[world.columns], 0.0)
         due = np.where(holding, due, np.minimum(due, cash))
-        to_fund = self.rule.fee_to == "insurance_fund"
-        earner = (plan.first_fund if to_fund else plan.first_house) + self.venue
+        earner = fee_receivers(world, np.full(len(rows), self.venue), self.market[rows])
         column = int(world.settlement[self.venue])
         price = float(world.asset_price[world.columns[column]])
         world.ledger.transfer(rows, earner, column, due / price, "liquidation penalty")

@@ -14,6 +14,10 @@ the market cuts take a loan a part of the way, in f. Where
     (x + y b (g_max - g(z)) / f(z)) (1 - liquidation_discount) < debt
 
 its bands are given up and all that is left is sold by force in the liquidate phase.
+
+The debt is what is owed now and what conversions have raised: it follows what its owner trades and
+what is charged to the account. Bands that no price has reached yet are then placed anew; those of
+a loan that was repaid, or whose collateral its owner sold, are gone.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from sim.core.arrays import BoolArray, FloatArray, IntArray, blocks, sums
 from sim.engine.ahead import SLACK, first_true, prices_ahead
 from sim.engine.build import coupling_groups
 from sim.engine.coupling import close_opened_gaps, transmit
+from sim.engine.funds import fee_receivers
 from sim.engine.limit_bands import fit_to_bands
 from sim.engine.losses import note_fills, record_losses, settle_closed
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
@@ -58,7 +63,9 @@ class BandsDesk(Mechanism):
     slots, row, market : (S,) int64
         Collateral of the loans.
     debt, cash : (S,) float64 [quote]
-        Part of the loan that each collateral backs, at the start; money from conversions.
+        Part of the loan that each collateral backs, before conversions; money from those.
+    share : (S,) float64 [1]
+        That part, in value at the start.
     top : (S,) float64 [quote/base]
         Highest edge of the bands.
     at, kept, got : (S,) float64 [1]
@@ -77,17 +84,19 @@ class BandsDesk(Mechanism):
         ledger, board = world.ledger, world.board
         self.row = ledger.position_row[self.slots].astype(np.int64)
         self.market = ledger.market[self.slots].astype(np.int64)
-        size = ledger.quantity[self.slots] * board.multiplier[self.market]
-        value = size * board.mark[self.market] * world.quote_price[self.market]
-        _, owner = np.unique(self.row, return_inverse=True)
-        total = sums(owner, value, int(owner.max(initial=-1)) + 1)[owner]
-        owed = np.maximum(total - world.out.equity[self.row], 0.0)
-        self.debt = owed * value / total / world.quote_price[self.market]
+        self.rows, self.owner = np.unique(self.row, return_inverse=True)
+        value = self._values(np.arange(len(self.slots)))
+        total = sums(self.owner, value, len(self.rows))
+        self.share = value / total[self.owner]
+        owed = np.maximum(total - world.out.equity[self.rows], 0.0)[self.owner]
+        self.debt = owed * self.share / world.quote_price[self.market]
         self.open: BoolArray = self.debt > 0.0
         shape, bands = rule.amplification, rule.bands
-        wanted = highest_edge(self.debt, size, shape, bands, rule.loan_discount)
-        self.top = np.where(self.open, np.minimum(wanted, board.mark[self.market]), np.inf)
+        self.top = np.full(len(self.slots), np.inf)
+        self._place(np.flatnonzero(self.open), board.mark)
         self.cash = np.zeros(len(self.slots))
+        self._seen_held = ledger.quantity[self.slots]
+        self._seen_money = ledger.balance[self.rows]
         self.at, self.kept, self.got = (
             np.ones(len(self.slots)),
             np.ones(len(self.slots)),
@@ -129,6 +138,19 @@ class BandsDesk(Mechanism):
         self._inside = bool((self.open & ~above & ~below).any())
         self._any = bool(self.open.any())
 
+    def _values(self, mine: IntArray) -> FloatArray:
+        """Return what some collateral (N,) is worth at the marks [numeraire]."""
+        world, market = self.world, self.market[mine]
+        unit = world.board.multiplier * world.board.mark * world.quote_price
+        return np.asarray(world.ledger.quantity[self.slots[mine]] * unit[market])
+
+    def _place(self, mine: IntArray, price: FloatArray) -> None:
+        """Place bands of collateral (N,) as low as its debt allows, but not above the prices."""
+        rule, market = self.rule, self.market[mine]
+        size = self.world.ledger.quantity[self.slots[mine]] * self.world.board.multiplier[market]
+        shape = rule.amplification, rule.bands, rule.loan_discount
+        self.top[mine] = np.minimum(highest_edge(self.debt[mine], size, *shape), price[market])
+
     def quiet_until(self, tick: int) -> int:
         """Return the first tick from `tick` on at which a price may move a loan through bands."""
         if not self._any:
@@ -152,18 +174,52 @@ class BandsDesk(Mechanism):
         if phase == "batch":  # forced orders may have sold what is in bands
             self._batches = True
             return
-        if self._batches or len(world.held_up):
+        looked = self._batches or len(world.held_up) > 0
+        if looked:
             self._batches = len(world.held_up) > 0
-            self.open &= ~world.liquidated[self.row] & (world.label[self.row] < 0)
+            self.open &= ~world.liquidated[self.row]
+        if self._follow() or looked:
             self._find_rest()
         if not self._inside and not self._leave_rest(board.last, board.last).any():
             return
         relative = np.clip(board.last[self.market] / self.top, self.lowest, 1.0)
         moving = self.open & board.tradable[self.market] & board.up[self.venue]
+        moving &= world.label[self.row] < 0  # who is liquidatable waits for it, or to be healed
         mine = np.flatnonzero(moving & (relative != self.at))
         if len(mine):
             self._convert(mine, relative[mine])
             self._find_rest()
+            self._remember()
+
+    def _remember(self) -> None:
+        """Remember what the accounts hold, so as to see what others change of it."""
+        ledger = self.world.ledger
+        self._seen_held, self._seen_money = ledger.quantity[self.slots], ledger.balance[self.rows]
+
+    def _follow(self) -> bool:
+        """Let debts follow what changed in the accounts other than by conversions.
+
+        Returns whether anything did.
+        """
+        world, ledger = self.world, self.world.ledger
+        held, count = ledger.quantity[self.slots], len(self.rows)
+        changed = sums(self.owner, held != self._seen_held, count) > 0.0
+        changed |= (ledger.balance[self.rows] != self._seen_money).any(axis=1)
+        mine = np.flatnonzero(changed[self.owner] & self.open)
+        if not len(mine):
+            return False
+        self._remember()
+        owner, worth = self.owner[mine], world.quote_price[self.market[mine]]
+        world.revalue(np.unique(self.row[mine]))
+        owed = sums(owner, self._values(mine) + self.cash[mine] * worth, count)
+        owed -= world.out.equity[self.rows]
+        share = self.share[mine] / sums(owner, self.share[mine], count)[owner]
+        self.debt[mine] = owed[owner] * share / worth
+        sold = (held[mine] == 0.0) & (self.kept[mine] > 0.0)
+        self.open[mine[(owed[owner] <= 0.0) | sold]] = False
+        untouched = mine[self.open[mine] & (self.kept[mine] == 1.0)]
+        self._place(untouched, world.board.last)
+        return True
 
     def _convert(self, mine: IntArray, relative: FloatArray) -> None:
         """Convert some collateral (N,) at relative prices (N,)."""
@@ -213,17 +269,17 @@ class BandsDesk(Mechanism):
 
     def _charge(self, mine: IntArray, value: FloatArray) -> FloatArray:
         """Charge the fee of conversions worth `value` (N,) [quote]; return it."""
-        world, ledger, plan = self.world, self.world.ledger, self.world.plan
+        world, ledger = self.world, self.world.ledger
         fee = self.rule.fee * value
         if not fee.any():
             return fee
-        to_fund = self.rule.fee_to == "insurance_fund"
-        earner = (plan.first_fund if to_fund else plan.first_house) + self.venue
-        columns = ledger.quote_column[self.market[mine]]
+        market = self.market[mine]
+        earner = fee_receivers(world, np.full(len(mine), self.venue), market)
+        columns = ledger.quote_column[market]
         for column in np.unique(columns).tolist():
             some = columns == column
-            ledger.transfer(self.row[mine][some], earner, column, fee[some], "conversion fee")
-        world.flows.fees[self.venue] += float((fee * world.quote_price[self.market[mine]]).sum())
+            ledger.transfer(self.row[mine][some], earner[some], column, fee[some], "conversion fee")
+        world.flows.fees[self.venue] += float((fee * world.quote_price[market]).sum())
         return fee
 
     def health(self) -> FloatArray:
@@ -235,15 +291,28 @@ class BandsDesk(Mechanism):
         total = (self.cash + coming * top) * (1.0 - self.rule.liquidation_discount)
         return np.where(self.open, total / np.where(self.open, self.debt, 1.0) - 1.0, np.inf)
 
+    def health_of(self, rows: IntArray) -> FloatArray:
+        """Return the health (N,) [1] of loans in their bands; NaN for accounts without."""
+        mine = np.flatnonzero(np.isin(self.row, rows) & self.open)
+        owner = np.searchsorted(rows, self.row[mine])
+        excess, debt = self._excess(mine, owner, len(rows))
+        return np.asarray(np.divide(excess, debt, out=np.full(len(rows), np.nan), where=debt > 0.0))
+
+    def _excess(self, mine: IntArray, owner: IntArray, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return what loans (N,) will have beyond their debts, and these [numeraire].
+
+        Debts of several collaterals back each other.
+        """
+        debt = self.debt[mine] * self.world.quote_price[self.market[mine]]
+        return sums(owner, self.health()[mine] * debt, count), sums(owner, debt, count)
+
     def _judge(self, rows: IntArray) -> None:
         """Give up the bands of those of `rows` (N,) whose health is below 0; settle the ruined."""
         world, ledger = self.world, self.world.ledger
         world.revalue(rows)
         mine = np.flatnonzero(np.isin(self.row, rows) & self.open)
         owner = np.searchsorted(rows, self.row[mine])
-        worth = self.debt[mine] * world.quote_price[self.market[mine]]
-        # Debts of several collaterals back each other.
-        excess = sums(owner, self.health()[mine] * worth, len(rows))
+        excess, _ = self._excess(mine, owner, len(rows))
         slots, holder = ledger.slots(rows)
         holding = sums(holder, ledger.quantity[slots] != 0.0, len(rows)) > 0.0
         ruined = ~holding & (world.out.equity[rows] < 0.0)

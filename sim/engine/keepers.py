@@ -2,7 +2,8 @@
 
 A keeper gives an account its claim price K [quote/base] for each unit of collateral, the protocol
 its fee f, and sells what he takes on the market. All forced orders of a batch fill at one average
-price A, so what a keeper earns depends on what all of them do:
+price A, so what a keeper earns depends on what all of them do, and in the auction of a market that
+re-opens also on the voluntary orders that wait for it:
 
     gain = sum_j q_j c_j (A_j - K_j - f_j) - gas          >= margin sum_j q_j c_j (K_j + f_j)
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.engine.funds import fee_receivers
 from sim.engine.loans import Deal, LoanRule, Lots
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
 from sim.engine.orders import ForcedOrders, distinct
@@ -172,12 +174,11 @@ class KeeperDesk(Mechanism):
         """Move fees, spreads and gas (S,) [quote] of the positions that were sold."""
         world, ledger, plan = self.world, self.world.ledger, self.world.plan
         clearer, rows = orders.clearer[orders.owner], orders.rows[orders.owner]
-        to_fund = np.array([rule.fee_to == "insurance_fund" for rule in world.rules])
-        first = np.where(to_fund, plan.first_fund, plan.first_house)
+        earner = fee_receivers(world, clearer, orders.market)
         columns = ledger.quote_column[orders.market]
         for column in distinct(columns):
             mine = moving & (columns == column)
             v = clearer[mine]
-            ledger.transfer(rows[mine], first[v] + v, column, fee[mine], "protocol fee")
+            ledger.transfer(rows[mine], earner[mine], column, fee[mine], "protocol fee")
             ledger.transfer(rows[mine], plan.first_keeper + v, column, spread[mine], "keeper")
             ledger.transfer(plan.first_keeper + v, plan.world, column, gas[mine], "gas")

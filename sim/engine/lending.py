@@ -73,6 +73,11 @@ class FixedSpread(LoanRule):
         return []
 
 
+def bands_desks(world: World) -> list[BandsDesk]:
+    """Return what converts the collateral of loans in bands, with its bands placed as of now."""
+    return [BandsDesk(world, v, rule) for v, rule in enumerate(world.rules) if rule.kind == "bands"]
+
+
 def build_lending(world: World) -> list[Mechanism]:
     """Return what liquidates the loans of a world; nothing where no venue lends."""
     rules: dict[int, LoanRule] = {}
@@ -84,10 +89,7 @@ def build_lending(world: World) -> list[Mechanism]:
     world.storefronts = [
         Storefront(world, v, rule) for v, rule in enumerate(world.rules) if rule.kind == "absorb"
     ]
-    found: list[Mechanism] = [
-        *world.storefronts,
-        *(BandsDesk(world, v, rule) for v, rule in enumerate(world.rules) if rule.kind == "bands"),
-    ]
+    found: list[Mechanism] = [*world.storefronts, *bands_desks(world)]
     if rules:
         world.keepers = KeeperDesk(world, rules)
         found.append(world.keepers)

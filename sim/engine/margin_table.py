@@ -11,6 +11,10 @@ liquidation price is a root of X, found piece by piece, and valid where margin i
 it was computed for. Where margin grows faster than notional a long position breaks above some price
 as well; the root nearest to the mark counts. The bankruptcy price is the root of equity itself. A
 price that would have to be zero or negative does not exist (NaN).
+
+Where collateral is converted in bands there is no one price either. The health of an account with
+collateral and a debt D = notional - equity is (equity - margin + D) / D, and in bands that of
+`sim.models.lending.bands`, as they are placed at the start.
 """
 
 from __future__ import annotations
@@ -23,15 +27,21 @@ import numpy as np
 from sim.core.arrays import FloatArray, IntArray, sums
 from sim.core.errors import Problem, ScenarioError
 from sim.core.nearest import nearest
+from sim.engine.bands import BandsDesk
 from sim.engine.build import build_world
+from sim.engine.lending import bands_desks
 from sim.engine.pricing import value_assets, value_markets
 from sim.engine.world import World
 from sim.kernels.size import KEPT
+from sim.schema.lending import LENDING_KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sim.schema import Scenario
+
+ROUNDING = 1e-12
+"""Debt per collateral that is only rounding."""
 
 
 def margin_table(
@@ -63,11 +73,12 @@ def margin_table(
         An unknown market or account, or a price that is not above 0.
     """
     world = build_world(scenario, scenario.seed if seed is None else seed)
+    desks = bands_desks(world)  # which place their bands at the initial prices
     _set_prices(world, dict(prices or {}))
     rows = np.arange(world.accounts)
     if account is not None:
         rows = rows[[_find_account(world, account)]]
-    return _accounts(world, rows), _positions(world, rows)
+    return _accounts(world, rows, desks), _positions(world, rows)
 
 
 def _set_prices(world: World, prices: dict[str, float]) -> None:
@@ -95,7 +106,7 @@ def _find_account(world: World, account: str) -> int:
     return ids.index(account)
 
 
-def _accounts(world: World, rows: IntArray) -> pd.DataFrame:
+def _accounts(world: World, rows: IntArray, desks: list[BandsDesk]) -> pd.DataFrame:
     import pandas as pd
 
     _, owner, initial = _initial_margin(world, rows)
@@ -116,8 +127,27 @@ def _accounts(world: World, rows: IntArray) -> pd.DataFrame:
             "margin_ratio": ratio,
             "liquidation_ratio": world.least_ratio(rows),
             "gross_notional": world.out.notional[rows],
+            "health": _health(world, rows, desks),
         }
     )
+
+
+def _health(world: World, rows: IntArray, desks: list[BandsDesk]) -> FloatArray:
+    """Return the health (N,) [1] of accounts that borrow against collateral; NaN for others."""
+    slots, owner = world.ledger.slots(rows)
+    pledged = world.board.long_only[world.ledger.market[slots]]
+    pledged &= world.ledger.quantity[slots] != 0.0
+    lent = np.isin([rule.kind for rule in world.rules], LENDING_KINDS)[world.clearer[rows]]
+    lent &= sums(owner, pledged, len(rows)) > 0.0
+    out = world.out
+    debt = out.notional[rows] - out.equity[rows]
+    lent &= debt > ROUNDING * out.notional[rows]
+    left = out.notional[rows] - out.maintenance[rows]
+    health = np.divide(left, debt, out=np.full(len(rows), np.nan), where=lent)
+    for desk in desks:
+        mine = world.clearer[rows] == desk.venue
+        health[mine] = desk.health_of(rows[mine])
+    return np.asarray(health)
 
 
 def _initial_margin(world: World, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
@@ -151,6 +181,8 @@ def _positions(world: World, rows: IntArray) -> pd.DataFrame:
     rest = equity / worth - size * mark
     others = (maintenance / worth - required) * world.least_ratio(rows[owner])
     markets = world.scenario.markets
+    liquidation = liquidation_price(world, clearer, market, size, rest - others)
+    in_bands = np.array([rule.kind == "bands" for rule in world.rules])[clearer]
     return pd.DataFrame(
         {
             "account_id": [world.account_id(int(r)) for r in rows[owner]],
@@ -162,7 +194,7 @@ def _positions(world: World, rows: IntArray) -> pd.DataFrame:
             "notional": nominal,
             "unrealised_profit": size * (mark - entry),
             "maintenance_margin": required,
-            "liquidation_price": liquidation_price(world, clearer, market, size, rest - others),
+            "liquidation_price": np.where(in_bands, np.nan, liquidation),
             "bankruptcy_price": _positive(-rest / size),
         }
     )

@@ -1,5 +1,7 @@
 """Which loans of a batch keepers serve: all orders of a market fill at one average price.
 
+Voluntary orders that wait for the auction of a market are among them.
+
 Loans are served in the order of what they earn per value at the last prices, those that earn the
 same together: as many as can be served with everybody earning enough, and of the next ones the
 largest share with which that is so.
@@ -131,7 +133,9 @@ class Match:
                 return False
         self._set(share)
         world = self.world
-        fills = world.board.execute(order_flow(world, self.orders), move=False)
+        flow = order_flow(world, self.orders)
+        world.auction.join(world, flow)
+        fills = world.board.execute(flow, move=False)
         proceeds = sums(
             self.orders.owner,
             self.size * fills.average[self.orders.market],

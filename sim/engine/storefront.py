@@ -4,8 +4,9 @@ Whole accounts are taken in the liquidate phase, at their collateral's value tim
 the protocol's own row (the backstop's). In the trade phase the protocol sells at its ask price as
 long as its reserves, the insurance fund, are below their target: keepers buy as much as they
 can sell on the market without a loss, within their capital. What the protocol earns or loses on
-collateral goes to the fund; what the fund does not have the venue pays. Formulas in
-`sim.models.lending.absorb`.
+collateral goes to the fund; what the fund does not have, or has where it is no layer of the
+waterfall, the venue pays. A loss is recorded with the account from which it took most of that
+collateral last. Formulas in `sim.models.lending.absorb`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import numpy as np
 from sim.core.arrays import BoolArray, FloatArray, sums
 from sim.engine.build import coupling_groups
 from sim.engine.coupling import close_opened_gaps, transmit
+from sim.engine.funds import fund_of
 from sim.engine.limit_bands import contracts_to_limit
-from sim.engine.losses import note_fills, record_losses, settle
+from sim.engine.losses import DUST, Borne, note_fills, record_losses, settle
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
 from sim.models.lending.absorb import ask_price, credit_price
 from sim.models.liquidation.base import SMALLEST_SALE
@@ -51,6 +53,8 @@ class Storefront(Mechanism):
     ----------
     factor : (M,) float64 [1]
         Liquidation factor of each market's base; 0 where the venue lends nothing against it.
+    debtor : dict
+        By market: the account from which most was taken when something last was.
     """
 
     phases = ("trade",)
@@ -65,6 +69,7 @@ class Storefront(Mechanism):
         self.keeper = world.plan.first_keeper + venue
         self.first_slot = int(world.ledger.position_start[self.row])
         listed = world.board.long_only & (world.board.venue == venue)
+        self.debtor: dict[int, int] = {}
         self.markets: list[int] = np.flatnonzero(listed).tolist()
 
     def quiet_until(self, tick: int) -> int:
@@ -92,6 +97,8 @@ class Storefront(Mechanism):
         got = np.flatnonzero(bought)
         paid = np.asarray(credit_price(board.mark, self.factor))[got]
         ledger.fill(self.first_slot + got, bought[got], paid, "absorbed")
+        order = np.argsort(-change, kind="stable")
+        self.debtor.update(zip(market[order].tolist(), rows[order].tolist(), strict=True))
         world.liquidated[rows] = True
         self._note(orders, taken, change, price)
         accounts = np.unique(rows)
@@ -152,16 +159,20 @@ class Storefront(Mechanism):
         price = fills.average[[market]]
         world.ledger.trade(np.array([slot]), change, price, "storefront")
         column = int(world.ledger.quote_column[market])
-        gas = min(self.rule.keepers.gas, spread)
+        gas = min(self._gas(market), spread)
         world.ledger.transfer(self.row, self.keeper, column, spread, "keeper")
         world.ledger.transfer(self.keeper, world.plan.world, column, gas, "gas")
-        self._settle(column)
+        self._settle(market, float(np.abs(change[0]) * board.multiplier[market] * price[0]))
         transmit(world, self.groups, fills, flow)
         close_opened_gaps(world, self.groups, before, None)
 
     def _flow(self, market: int, share: float) -> Flow:
         held = float(self.world.ledger.quantity[self.first_slot + market])
         return {market: {(CAUSE, None): -share * held}}
+
+    def _gas(self, market: int) -> float:
+        """Return the cost of one purchase [quote]."""
+        return self.rule.keepers.gas / float(self.world.quote_price[market])
 
     def _gain(self, market: int, share: float, ask: float, fills: BatchFills) -> float:
         """Return what keepers gain, before gas, on a share of a market's collateral [quote]."""
@@ -178,7 +189,7 @@ class Storefront(Mechanism):
 
         def pays(share: float) -> bool:
             fills = world.board.execute(self._flow(market, share), move=False)
-            return share > 0.0 and self._gain(market, share, ask, fills) >= keepers.gas
+            return share > 0.0 and self._gain(market, share, ask, fills) >= self._gas(market)
 
         if pays(most):
             return most
@@ -188,18 +199,28 @@ class Storefront(Mechanism):
             low, high = (middle, high) if pays(middle) else (low, middle)
         return low
 
-    def _settle(self, column: int) -> None:
-        """Let the fund have what the protocol's row earned, or pay what it lost [asset units]."""
-        ledger, plan = self.world.ledger, self.world.plan
-        fund, house = plan.first_fund + self.venue, plan.first_house + self.venue
+    def _settle(self, market: int, proceeds: float) -> None:
+        """Let the fund have what a sale for `proceeds` [quote] earned, or pay what it lost."""
+        world, ledger = self.world, self.world.ledger
+        column, house = int(ledger.quote_column[market]), world.plan.first_house + self.venue
+        fund = int(fund_of(world, np.array([self.venue]), np.array([market]))[0])
         left = float(ledger.balance[self.row, column])
         if left >= 0.0:
             earner = fund if self.rule.fee_to == "insurance_fund" else house
             ledger.transfer(self.row, earner, column, left, "reserves")
             return
-        paid = min(-left, max(float(ledger.balance[fund, column]), 0.0))
+        funded = world.layer(self.venue, "insurance_fund") is not None
+        paid = min(-left, max(float(ledger.balance[fund, column]), 0.0)) if funded else 0.0
         ledger.transfer(fund, self.row, column, paid, "reserves")
         ledger.transfer(house, self.row, column, -left - paid, "clearer's own loss")
+        if -left <= DUST * proceeds:
+            return
+        worth = float(world.quote_price[market])
+        world.flows.paid_by("insurance_fund")[self.venue] += paid * worth
+        world.flows.house_loss[self.venue] += (-left - paid) * worth
+        world.flows.shortfall[self.venue] += -left * worth
+        borne = Borne(np.array([self.debtor[market]]), np.array([-left * worth]))
+        record_losses(world, borne, "backstop", 0)
 
     def _capital(self) -> float:
         """Return what the keepers have [numeraire]."""

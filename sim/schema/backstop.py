@@ -18,7 +18,7 @@ class Backstop(Model):
     """A liquidator of last resort: takes whole accounts over and sells their positions later."""
 
     kind: Literal["backstop"] = attribute("Layer.", "-", "backstop")
-    capital: Number = attribute("Money that it begins with.", "quote", gt=0)
+    capital: Number = attribute("Money that it begins with.", "numeraire", gt=0)
     trigger_ratio: Number = attribute(
         "Equity over maintenance margin below which it takes a broken account.",
         "1",
@@ -40,7 +40,7 @@ class Backstop(Model):
     )
     most_notional: Number | None = attribute(
         "Highest gross inventory after a takeover, in money; none if left out.",
-        "quote",
+        "numeraire",
         None,
         gt=0,
     )

@@ -45,11 +45,11 @@ class Keepers(Model):
 
     capital: Number | None = attribute(
         "Money they have at time 0 to repay debts with. Left out: without limit.",
-        "quote",
+        "numeraire",
         None,
         ge=0,
     )
-    gas: Number = attribute("Cost of one liquidation.", "quote", 0.0, ge=0)
+    gas: Number = attribute("Cost of one liquidation.", "numeraire", 0.0, ge=0)
 
 
 class SpreadKeepers(Keepers):
@@ -136,7 +136,7 @@ class AbsorbLiquidation(_Lending):
         le=1,
     )
     reserves: Number = attribute(
-        "Reserves up to which the protocol sells collateral.", "quote", ge=0
+        "Reserves up to which the protocol sells collateral.", "numeraire", ge=0
     )
     keepers: Keepers = attribute("Who buys the collateral.", "-", factory=Keepers)
 
@@ -173,7 +173,9 @@ class AuctionLiquidation(_Lending):
         ge=0,
         le=1,
     )
-    tip: Number = attribute("What keepers are paid for each start besides.", "quote", 250.0, ge=0)
+    tip: Number = attribute(
+        "What keepers are paid for each start besides.", "numeraire", 250.0, ge=0
+    )
     keepers: AuctionKeepers = attribute("Who bids.", "-", factory=AuctionKeepers)
 
 
@@ -210,6 +212,15 @@ class BandsLiquidation(_Lending):
             allowed = f"less than the loan_discount, {most}"
             refuse("liquidation", [Finding(("liquidation_discount",), found, allowed)])
         return self
+
+    def largest_loan(self) -> float:
+        """Return the debt per value of collateral of a loan at the highest edge of its bands.
+
+        All of it raises ``sqrt(r) (1 - r^N) / (N (1 - r))`` per value there, r = (A - 1) / A.
+        """
+        ratio = (self.amplification - 1.0) / self.amplification
+        worth = ratio**0.5 * (1.0 - ratio**self.bands) / (self.bands * (1.0 - ratio))
+        return float(worth * (1.0 - self.loan_discount))
 
 
 LENDING_KINDS = ("fixed_spread", "absorb", "auction", "bands")

@@ -9,6 +9,7 @@ from pydantic import model_validator
 from sim.schema.base import Finding, Model, attribute, refuse
 from sim.schema.breaker import Breaker, Withdrawals
 from sim.schema.funding import Funding
+from sim.schema.lending import LENDING_KINDS, BandsLiquidation
 from sim.schema.liquidation import FullLiquidation, Liquidation, ToTargetLiquidation
 from sim.schema.margin import Margin
 from sim.schema.mark import IndexRule, LastMark, Mark
@@ -78,6 +79,7 @@ class Venue(Model):
                 )
         findings += _target_findings(self)
         findings += _absorbing_findings(self)
+        findings += _bands_findings(self)
         findings += [
             Finding(("open_interest_caps", key), f"{cap:g}", "a notional of 0 or more")
             for key, cap in self.open_interest_caps.items()
@@ -109,9 +111,28 @@ def _target_findings(venue: Venue) -> list[Finding]:
 
 
 def _absorbing_findings(venue: Venue) -> list[Finding]:
-    """Return a backstop beside a protocol that takes accounts over itself."""
-    kinds = [layer.kind for layer in venue.waterfall]
-    if venue.liquidation.kind != "absorb" or "backstop" not in kinds:
+    """Return a backstop beside a protocol that sells the collateral of loans itself."""
+    kind, kinds = venue.liquidation.kind, [layer.kind for layer in venue.waterfall]
+    if kind not in LENDING_KINDS or "backstop" not in kinds:
         return []
-    allowed = "no backstop beside liquidation of kind absorb, which takes accounts over itself"
+    does = "takes accounts over" if kind == "absorb" else "sells the collateral of loans"
+    allowed = f"no backstop beside liquidation of kind {kind}, which {does} itself"
     return [Finding(("waterfall", kinds.index("backstop")), "a backstop", allowed)]
+
+
+def _bands_findings(venue: Venue) -> list[Finding]:
+    """Return thresholds at which loans would be sold by force before their bands are reached.
+
+    At the highest edge of its bands a loan has the largest loan-to-value that it ever has there.
+    """
+    rule, margin = venue.liquidation, venue.margin
+    if not isinstance(rule, BandsLiquidation) or margin is None:
+        return []
+    least = rule.largest_loan()
+    allowed = f"above {least:.4g}, what a loan may be at the highest edge of its bands"
+    path = ("margin", "loans")
+    return [
+        Finding((*path, key, "liquidation_threshold"), f"{loan.liquidation_threshold:g}", allowed)
+        for key, loan in (margin.loans or {}).items()
+        if loan.liquidation_threshold <= least
+    ]

@@ -17,12 +17,15 @@ class InsuranceFund(Model):
 
     kind: Literal["insurance_fund"] = attribute("Layer.", "-", "insurance_fund")
     size: Number | None = attribute(
-        "Money in the fund at time 0, where it stands behind every contract.", "quote", None, ge=0
+        "Money in the fund at time 0, where it stands behind every contract.",
+        "numeraire",
+        None,
+        ge=0,
     )
     sizes: dict[Symbol, Number] | None = attribute(
         "Money at time 0 in a fund of each contract, by symbol, which pays for that contract "
         "alone; symbols that are left out have an empty fund.",
-        "quote",
+        "numeraire",
         None,
     )
 
@@ -114,7 +117,7 @@ class SkinInTheGame(Model):
     """The clearer's own capital that pays before the members who did not default."""
 
     kind: Literal["skin_in_the_game"] = attribute("Layer.", "-", "skin_in_the_game")
-    size: Number = attribute("Capital at time 0.", "quote", ge=0)
+    size: Number = attribute("Capital at time 0.", "numeraire", ge=0)
 
 
 class DefaultFund(Model):
@@ -122,7 +125,9 @@ class DefaultFund(Model):
 
     kind: Literal["default_fund"] = attribute("Layer.", "-", "default_fund")
     size: Number = attribute(
-        "Contributions of all members together at time 0, beside their collateral.", "quote", ge=0
+        "Contributions of all members together at time 0, beside their collateral.",
+        "numeraire",
+        ge=0,
     )
 
 

@@ -107,3 +107,11 @@ def test_wrong_options_are_usage_errors(
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stdout == ""
+
+
+def test_health_is_shown_where_there_are_loans(book: Path) -> None:
+    assert "health" not in invoke("margin", book).stdout
+    lending = Path(__file__).parents[2] / "scenarios" / "venues" / "lending-spread.yaml"
+    assert "health" in invoke("margin", lending, "--top", "1").stdout
+    document = json.loads(invoke("margin", book, "--account", "mine", "--json").stdout)
+    assert document["accounts"][0]["health"] is None

@@ -25,16 +25,20 @@ def lend(
     threshold: float = 0.83,
     impact: dict[str, Any] = FLAT,
     fund: float = 1e6,
+    quote: float = 1.0,
     **fields: Any,
 ) -> sim.Result:
-    """Play a lending venue; the price jumps at 1 s where `to` says where."""
+    """Play a lending venue; the price jumps at 1 s where `to` says where.
+
+    `venue` are further rules of it, and `quote` is what a USDC is worth.
+    """
     loan = {"loan_to_value": threshold - 0.02, "liquidation_threshold": threshold}
     shocks = [] if to is None else [jump(to / price - 1, asset="WETH")]
     plans = fields.pop("plans", ())
     scenario = build(
         folder,
         accounts,
-        assets={"USDC": {"price": 1}, "WETH": {"price": price}},
+        assets={"USDC": {"price": quote}, "WETH": {"price": price * quote}},
         venues={
             "pool": {
                 "margin": {"kind": "cross", "loans": {"WETH": loan}},
@@ -42,6 +46,7 @@ def lend(
                 "mark": fields.pop("mark", {"kind": "last"}),
                 "waterfall": [{"kind": "insurance_fund", "size": fund}, {"kind": "clearer"}],
                 "breakers": fields.pop("breakers", []),
+                **fields.pop("venue", {}),
             }
         },
         markets=[

@@ -76,7 +76,8 @@ RULES = {
 
 
 def lender(dice: Dice, kind: str, bases: list[str]) -> dict[str, Any]:
-    threshold = dice.pick(0.7, 0.83, 0.95)
+    # One lower than the loan-to-value at the bands' edge is refused.
+    threshold = dice.pick(0.92, 0.95) if kind == "bands" else dice.pick(0.7, 0.83, 0.95)
     layers = [
         {"kind": "insurance_fund", "size": dice.pick(0, 50, 5000)},
         {"kind": "socialise", "basis": dice.pick("equity", "notional")},

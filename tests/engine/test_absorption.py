@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.lending import borrower, lend, shown
-from tests.engine.small_worlds import causes_at, equity_at, events, linear, venue_at
+from tests.engine.small_worlds import causes_at, equity_at, events, jump, linear, venue_at
 
 RULE = {"kind": "absorb", "factor": {"WETH": 0.95}, "storefront": 0.5, "reserves": 5e6}
 
@@ -61,3 +61,29 @@ def test_nothing_is_sold_through_a_limit(tmp_path):
     result = absorb(tmp_path, impact=linear(40.0), breakers=[band])
     assert shown(result, "absorbed")[1:] == pytest.approx([10, 9.5, 9.5, 9.5])
     assert result.prices["last_price"].iloc[-1] == pytest.approx(2580)
+
+
+@pytest.mark.parametrize("fund", [100, 1e5])
+def test_a_loss_on_absorbed_collateral_is_a_shortfall(tmp_path, fund):
+    halved = [jump(2600 / 3000 - 1, asset="WETH"), jump(-0.5, at=2, asset="WETH")]
+    result = absorb(tmp_path, to=None, shocks=halved, fund=fund)
+    # Bought at 0.95 x 2,600, sold at 0.975 x 1,300.
+    lost = 10 * (0.95 * 2600 - 0.975 * 1300)
+    paid = min(fund, lost)
+    pool = result.summary["venues"]["pool"]
+    assert pool["layers"] == pytest.approx({"insurance_fund": paid, "clearer": lost - paid})
+    assert result.summary["shortfall"] == pytest.approx(lost)
+    assert events(result, "backstop", "tick", "account_id", "shortfall") == [
+        (1, "a0", 0),
+        (3, "a0", pytest.approx(lost)),  # the mark follows at 2 s
+    ]
+    assert venue_at(result, "pool", 4, "insurance_fund") == pytest.approx(fund - paid)
+
+
+@pytest.mark.parametrize(("quote", "gas"), [(4, 2550), (0.25, 150), (0.25, 200)])
+def test_gas_is_an_amount_of_the_numeraire(tmp_path, quote, gas):
+    result = absorb(tmp_path, {"keepers": {"gas": gas}}, quote=quote)
+    gain = quote * 10 * 0.025 * 2600
+    bought = gain > gas
+    assert shown(result, "absorbed")[-1] == (0 if bought else 10)
+    assert shown(result, "keeper_capital")[-1] == pytest.approx(gain - gas if bought else 0)

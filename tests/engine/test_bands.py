@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.lending import borrower, lend, shown
-from tests.engine.small_worlds import causes_at, equity_at, linear
+from tests.engine.small_worlds import causes_at, equity_at, jump, linear
+from tests.engine.test_handwritten_trader import Gambler
 
 DEBT = 25_972.8
 WORTH = 28_541.6
@@ -87,3 +88,55 @@ def test_conversions_stop_at_a_limit_and_go_on_beside_it(tmp_path):
     back = soften(tmp_path, rise, impact=linear(5.0), breakers=[BAND])
     assert shown(back, "bands_collateral")[-1] == pytest.approx(10, abs=0.01)
     assert equity_at(back, "book", 12) == pytest.approx(10 * 3020 - DEBT, rel=0.01)
+
+
+def trade(folder, orders, **fields):
+    """Play 10 ether bought with 5,000 of one's own, of which some are traded again."""
+    plan = Gambler.plan(
+        "me", venue="pool", deposit={"USDC": 5000.0}, positions={"WETH-USDC": 10.0}, orders=orders
+    )
+    fall = {"kind": "ramp", "at": 3, "duration": 20, "asset": "WETH", "return": -0.2}
+    fields = {"shocks": [fall], "threshold": 0.94, "horizon": 50, **fields}
+    return lend(folder, [], {"kind": "bands"}, plans=[plan], **fields)
+
+
+def test_repaid_debt_counts_and_untouched_bands_move_down(tmp_path):
+    result = trade(tmp_path, {2.0: [("WETH-USDC", -5.0)]})
+    # 10,000 against 5 ether: bands from 3,000 x 20,000 / DEBT, and the fall ends at 2,400.
+    assert shown(result, "bands_health")[:20] == pytest.approx([0.03297] * 20, abs=5e-6)
+    assert not len(result.liquidations)
+    assert shown(result, "bands_collateral")[-1] == 5
+    assert equity_at(result, "me", 49) == pytest.approx(5 * 2400 - 10_000)
+
+
+def test_debt_repaid_inside_the_bands_leaves_them_where_they_are(tmp_path):
+    result = trade(tmp_path, {9.0: [("WETH-USDC", -1.0)]})
+    held, health = shown(result, "bands_collateral"), shown(result, "bands_health")
+    assert 1 < held[9] < held[8] - 1
+    assert not len(result.liquidations)
+    assert min(health) > 0.02
+    assert health[10] > health[8]
+    assert held[-1] == 0
+
+
+def test_who_sells_the_collateral_has_no_bands_any_more(tmp_path):
+    back = [(0, 3000), (10, 2800), (20, 3000), (30, 3000)]
+    path = {"kind": "path", "asset": "WETH", "points": [list(p) for p in back]}
+    plain = trade(tmp_path, {}, shocks=[path])
+    left = shown(plain, "bands_collateral")[8]
+    assert 0 < left < 10
+    result = trade(tmp_path, {9.0: [("WETH-USDC", -left)]}, shocks=[path])
+    assert set(shown(result, "bands_collateral")[12:]) == {0}
+
+
+def test_bands_go_on_where_a_loan_is_healed_before_anybody_can_sell_it(tmp_path):
+    dip = [
+        {"kind": "depth", "at": 4, "until": 8, "factor": 0},
+        jump(-0.12, at=5, asset="WETH"),
+        jump(1 / 0.88 - 1, at=7, asset="WETH"),
+        {"kind": "ramp", "at": 15, "duration": 15, "asset": "WETH", "return": -0.25},
+    ]
+    plain, dipped = (trade(tmp_path, {}, shocks=shocks) for shocks in (dip[3:], dip))
+    assert not len(dipped.liquidations)
+    assert shown(dipped, "bands_collateral") == pytest.approx(shown(plain, "bands_collateral"))
+    assert shown(dipped, "bands_collateral")[-1] == 0

@@ -8,6 +8,7 @@ import sim
 from tests.engine.lending import MARKET, borrower, lend, shown
 from tests.engine.small_worlds import (
     equity_at,
+    jump,
     linear,
     perp,
     play,
@@ -16,6 +17,7 @@ from tests.engine.small_worlds import (
     venue,
     venue_at,
 )
+from tests.engine.test_handwritten_trader import Gambler
 
 AAVE = {"kind": "fixed_spread", "bonus": 0.05}
 
@@ -188,3 +190,59 @@ def test_a_lending_venue_beside_perpetuals_gives_collateral_its_value(tmp_path):
         shocks=[{"kind": "jump", "at": 1, "asset": "WETH", "return": -0.6}],
     )  # fmt: skip
     assert sold(result, "account_id") == [("p",)]
+
+
+@pytest.mark.parametrize("voluntary", [0, 30, 45])
+def test_keepers_reckon_with_the_orders_that_wait_for_a_reopening(tmp_path, voluntary):
+    # Down 6 % the market halts; it re-opens with an auction at 5 s, in which a trader sells too.
+    halt = {
+        "kind": "market_wide", "levels": [{"fall": 0.05, "pause": 2}], "reopening": {"auction": 2},
+    }  # fmt: skip
+    plan = Gambler.plan(
+        "me", venue="pool", deposit={"USDC": 200_000.0}, positions={"WETH-USDC": 50.0},
+        orders={5.0: [("WETH-USDC", -float(voluntary))]} if voluntary else {},
+    )  # fmt: skip
+    rule = AAVE | {"close_factor": 1, "protocol_share": 0}
+    falls = [jump(-0.06, asset="WETH"), jump(-0.01, at=2, asset="WETH")]
+    result = lend(
+        tmp_path, [borrower(24_000)], rule, impact=linear(5.0), shocks=falls, plans=[plan],
+        horizon=9, venue={"breakers": [halt]},
+    )  # fmt: skip
+    (first, *_) = sold(result, "tick", "quantity", "mark_price", "close_out_price", "fee")
+    tick, quantity, mark, price, fee = first
+    assert tick == 5
+    # The account gets its claim for each ether, whatever the auction's price was.
+    assert price - fee / -quantity == pytest.approx(mark / 1.05)
+
+
+@pytest.mark.parametrize(
+    ("rule", "fields"),
+    [
+        (AAVE, {"to": 2800}),
+        ({"kind": "auction", "buffer": 1.3, "step": 1, "keepers": {"gas": 0}}, {"to": 2800}),
+        (
+            {"kind": "bands", "fee": 0.01},
+            {
+                "shocks": [
+                    {"kind": "ramp", "at": 1, "duration": 30, "asset": "WETH", "return": -0.1}
+                ],
+                "threshold": 0.97,
+            },
+        ),
+        (
+            {"kind": "absorb", "factor": 0.95, "storefront": 0.5, "reserves": 5e6},
+            {"to": 2800},
+        ),
+    ],
+    ids=["fixed_spread", "auction", "bands", "absorb"],
+)
+def test_what_a_protocol_earns_goes_to_the_fund_of_the_contract(tmp_path, rule, fields):
+    fund = {"kind": "insurance_fund", "sizes": {"WETH-USDC": 1000}}
+    by_contract = {"waterfall": [fund, {"kind": "clearer"}]}
+    whole, split = (
+        lend(tmp_path, [borrower(24_000)], rule, horizon=40, fund=1000, venue=rules, **fields)
+        for rules in ({}, by_contract)
+    )
+    held = venue_at(whole, "pool", 39, "insurance_fund")
+    assert held > 1000
+    assert venue_at(split, "pool", 39, "insurance_fund") == pytest.approx(held)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import sim
+from tests.engine.lending import borrower
 from tests.engine.small_worlds import build, jump, longs, perp, play, venue
 
 TIERS = [{"floor": 0, "rate": 0.1}, {"floor": 500, "rate": 0.2}]
@@ -122,3 +123,55 @@ def test_the_table_of_a_cohort_is_the_first_tick_of_its_run(tmp_path):
     assert accounts["gross_notional"].sum() == pytest.approx(first["gross_notional"])
     assert (accounts["margin_ratio"] >= 2 - 1e-9).all()
     assert np.all(accounts["initial_margin"] <= accounts["equity"] * (1 + 1e-12))
+
+
+def loans(folder, accounts, liquidation, threshold):
+    loan = {"loan_to_value": threshold - 0.01, "liquidation_threshold": threshold}
+    return build(
+        folder,
+        accounts,
+        assets={"USDC": {"price": 2}, "WETH": {"price": 6000}},
+        venues={
+            "pool": {
+                "margin": {"kind": "cross", "loans": {"WETH": loan}},
+                "liquidation": liquidation,
+            }
+        },
+        markets=[
+            {
+                "venue": "pool", "symbol": "WETH-USDC", "kind": "collateral", "base": "WETH",
+                "quote": "USDC", "impact": {"kind": "none"},
+            }
+        ],
+    )  # fmt: skip
+
+
+def test_health_of_loans_is_collateral_at_its_threshold_over_debt(tmp_path):
+    accounts = [borrower(24_000), borrower(0, name="a1"), borrower(6000, entry=1800, name="a2")]
+    world = loans(tmp_path, accounts, {"kind": "fixed_spread", "bonus": 0.05}, 0.83)
+    table, positions = sim.margin_table(world)
+    assert table["health"].tolist() == pytest.approx(
+        [0.83 * 3 / 2.4, math.nan, 1.0375], nan_ok=True
+    )
+    assert positions["liquidation_price"][0] == pytest.approx(24_000 / 8.3)
+    table, _ = sim.margin_table(world, {"pool/WETH-USDC": 24_000 / 8.3}, "a0")
+    assert table["health"].item() == pytest.approx(1)
+    assert table["margin_ratio"].item() == pytest.approx(1)
+
+
+def test_loans_in_bands_have_the_health_of_their_bands_and_no_liquidation_price(tmp_path):
+    accounts = [borrower(24_000), borrower(0, name="a1"), borrower(26_500, name="a2")]
+    world = loans(tmp_path, accounts, {"kind": "bands"}, 0.94)
+    for price in (3000.0, 2800.0):
+        table, positions = sim.margin_table(world, {"pool/WETH-USDC": price})
+        # The third is larger than its discount allows: bands worth 28,541.6 from the price down.
+        assert table["health"].tolist() == pytest.approx(
+            [0.94 / 0.91 - 1, math.nan, 0.94 * 28_541.6 / 26_500 - 1], abs=5e-6, nan_ok=True
+        )
+        assert positions["liquidation_price"].isna().all()
+        assert positions["bankruptcy_price"][0] == pytest.approx(2400)
+
+
+def test_perpetuals_have_no_health(tmp_path):
+    accounts, _ = sim.margin_table(build(tmp_path, longs((1, 20))))
+    assert accounts["health"].isna().all()

@@ -7,8 +7,10 @@ from pydantic import ValidationError
 
 from sim.core.errors import BookError
 from sim.engine.build import draw_population
+from sim.models.lending.bands import effective_value
 from sim.models.margin import MarginTables
 from sim.schema import Venue, load_text
+from sim.schema.lending import BandsLiquidation
 from tests.engine.small_worlds import write_book
 from tests.schema.base import problems
 
@@ -213,10 +215,37 @@ def test_a_book_with_short_or_negative_collateral_is_refused(
     assert problem.line == 2
 
 
-def test_a_protocol_that_absorbs_has_no_backstop_beside():
+@pytest.mark.parametrize(
+    ("preset", "does"),
+    [
+        ("compound-v3", "absorb, which takes accounts over itself"),
+        ("aave-v3", "fixed_spread, which sells the collateral of loans itself"),
+        ("maker-sky", "auction, which sells"),
+        ("crvusd", "bands, which sells"),
+    ],
+)
+def test_a_lending_protocol_has_no_backstop_beside(preset, does):
     rules = {
-        "preset": "compound-v3",
+        "preset": preset,
         "waterfall": [{"kind": "backstop", "capital": 1e6}, {"kind": "clearer"}],
     }
-    with pytest.raises(ValidationError, match="takes accounts over itself"):
+    with pytest.raises(ValidationError, match=does):
         Venue.model_validate(rules)
+
+
+def test_a_threshold_below_the_edge_of_the_bands_is_refused():
+    bands = "    liquidation: {kind: bands}\n"
+    text = GOOD.replace(f"    liquidation:\n{RULE}", bands)
+    found = {problem.path: str(problem) for problem in problems(text)}
+    assert list(found) == [
+        "venues.pool.margin.loans.WETH.liquidation_threshold",
+        "venues.pool.margin.loans.WBTC-USDC.liquidation_threshold",
+    ]
+    assert "above 0.8658, what a loan may be at the highest edge" in next(iter(found.values()))
+
+
+@pytest.mark.parametrize(("amplification", "bands"), [(100, 10), (20, 1), (83, 50)])
+def test_a_loan_at_the_edge_of_its_bands_is_what_they_raise_less_the_discount(amplification, bands):
+    rule = BandsLiquidation(amplification=amplification, bands=bands, loan_discount=0.14)
+    worth = effective_value(1.0, 1.0, amplification, bands)
+    assert rule.largest_loan() == pytest.approx(worth * 0.86)
