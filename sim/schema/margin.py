@@ -14,6 +14,9 @@ from sim.schema.units import Duration, Fraction, Number, Symbol
 CONTINUITY = 1e-6
 """Largest relative jump of the maintenance margin at the floor of a tier."""
 
+ROUNDING = 1e-9
+"""Share by which the inverse of a leverage may stand below a rate: 1 / 3 is no decimal number."""
+
 
 class Tier(Model):
     """One bracket of notional with its maintenance rate."""
@@ -62,6 +65,11 @@ def tier_findings(tiers: list[Tier], path: tuple[str | int, ...]) -> list[Findin
         findings.append(
             Finding((*path, 0, "deduction"), f"{first.deduction:g}", "0 for the first tier")
         )
+    for number, tier in enumerate(tiers):
+        if tier.max_leverage is not None and tier.rate * tier.max_leverage > 1.0 + ROUNDING:
+            found = f"{tier.max_leverage:g}, an initial rate of {1.0 / tier.max_leverage:g}"
+            allowed = f"at most {1.0 / tier.rate:g}, the inverse of the maintenance rate"
+            findings.append(Finding((*path, number, "max_leverage"), found, allowed))
     deductions = continuous_deductions(tiers)
     for number in range(1, len(tiers)):
         findings += _step_findings(tiers, deductions, number, path)
@@ -239,6 +247,7 @@ class Margin(Model):
                     f"at least the maintenance_rate, {maintenance:g}",
                 )
             )
+        findings += self._initial_below_a_tier()
         findings += _size_findings("size_rate", self.size_rate)
         findings += _size_findings("size_root", self.size_root)
         if self.call is not None and self.call.level <= self.liquidation_ratio:
@@ -251,6 +260,23 @@ class Margin(Model):
             )
         refuse("margin", findings)
         return self
+
+    def _initial_below_a_tier(self) -> list[Finding]:
+        """Return the first tier of each ladder with a rate above the initial_rate."""
+        initial = self.initial_rate
+        if initial is None or self.tiers is None:
+            return []
+        one = isinstance(self.tiers, list)
+        ladders = {"": self.tiers} if isinstance(self.tiers, list) else self.tiers
+        findings = []
+        for key, ladder in ladders.items():
+            for number, tier in enumerate(ladder):
+                if tier.rate > initial:
+                    path = ("tiers", number, "rate") if one else ("tiers", key, number, "rate")
+                    allowed = f"at most the initial_rate, {initial:g}"
+                    findings.append(Finding(path, f"{tier.rate:g}", allowed))
+                    break
+        return findings
 
     def _beside_the_model(self) -> list[Finding]:
         """Return the rates that stand beside a risk model."""

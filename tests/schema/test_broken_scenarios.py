@@ -315,6 +315,20 @@ CASES = {
         "0.1%",
         ("0.001", "at least the maintenance_rate, 0.005"),
     ),
+    "leverage beyond the maintenance rate of its tier": Broken(
+        TIERS,
+        "- {floor: 800_000, rate: 0.0065, max_leverage: 200}",
+        "venues.gamma.margin.tiers.2.max_leverage",
+        "200",
+        ("an initial rate of 0.005", "at most 153.846, the inverse of the maintenance rate"),
+    ),
+    "initial rate below the rate of a tier": Broken(
+        "kind: isolated\n",
+        "kind: isolated\n      initial_rate: 0.006\n",
+        "venues.gamma.margin.tiers.2.rate",
+        "0.0065",
+        ("at most the initial_rate, 0.006",),
+    ),
     "call target below its level": Broken(
         "target: 2}",
         "target: 1.2}",

@@ -161,7 +161,7 @@ def test_own_keys_win() -> None:
     venue = Venue.model_validate(
         {
             "preset": "binance-usdm",
-            "margin": {"tiers": {"BTC": [{"floor": 0, "rate": 0.01}]}, "initial_rate": 0.05},
+            "margin": {"tiers": {"BTC": [{"floor": 0, "rate": 0.01}]}, "initial_rate": 0.6},
             "liquidation": {"latency": "2s"},
             "waterfall": [{"kind": "socialise"}],
         }
