@@ -2,7 +2,7 @@
 
 It is a ledger row of its own with a position in every market. It takes accounts out of a batch
 before the batch trades, in the order and within the limits of `sim.models.waterfall.backstop`.
-Nothing is sold then, so a takeover moves no price and needs no book, only venues that are up.
+Nothing is sold then, so a takeover moves no price and needs no book, only markets that are open.
 What it holds is marked with the market. When it has sold everything and owes money, the debt
 goes down the rest of the waterfall.
 """
@@ -90,8 +90,8 @@ class Backstop:
     def candidates(self, rows: IntArray) -> BoolArray:
         """Return which accounts (N,) of its clearer it would take if they fit.
 
-        Their equity and maintenance margin must be up to date, and all venues on which they
-        hold something up.
+        Their equity and maintenance margin must be up to date, and all markets in which they
+        hold something open: the mark of a halted one stands still.
         """
         world, out = self.world, self.world.out
         if self.failed:
@@ -99,11 +99,12 @@ class Backstop:
         ratio, negative = self.layer.trigger_ratio, self.layer.takes_negative
         wanted = below_the_line(out.equity[rows], out.maintenance[rows], ratio, negative)
         wanted &= world.clearer[rows] == self.venue
-        if not world.board.up.all() and wanted.any():
+        open_now = world.board.open
+        if not open_now.all() and wanted.any():
             slots, owner = world.ledger.slots(rows)
-            down = ~world.board.up[world.board.venue[world.ledger.market[slots]]]
-            down &= world.ledger.quantity[slots] != 0.0
-            wanted &= sums(owner, down, len(rows)) == 0.0
+            closed = ~open_now[world.ledger.market[slots]]
+            closed &= world.ledger.quantity[slots] != 0.0
+            wanted &= sums(owner, closed, len(rows)) == 0.0
         return wanted
 
     def choose(self, rows: IntArray) -> IntArray:
