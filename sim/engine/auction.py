@@ -2,7 +2,8 @@
 
 In the tick of the auction the orders of the trade phase are collected instead of filled. They
 join the forced orders of the first batch in the liquidate phase: all are netted and fill at one
-price. An account that is liquidatable by then sends only its forced orders.
+price. Where nobody is liquidated, or a backstop takes everybody over, they have a batch of their
+own. An account that is liquidatable by then sends only its forced orders.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
-from sim.engine.losses import note_fills, record_losses, settle_closed
+from sim.engine.losses import forget_fills, note_fills, record_losses, settle_closed
 
 if TYPE_CHECKING:
     from sim.engine.board import BatchFills, Flow, MarketBoard
@@ -83,7 +84,7 @@ class Auction:
         """Add the waiting orders to the flow of a batch.
 
         Those of accounts that are liquidatable by now, or whose position somebody else has
-        changed (ADL), are dropped.
+        changed (ADL), are dropped, and so are those of markets that were halted again.
         """
         if not len(self.waiting.slot):
             return
@@ -91,6 +92,7 @@ class Auction:
         row = ledger.position_row[slot]
         # Rows beyond the accounts are mechanisms, which are never liquidated.
         free = (row >= world.accounts) | (world.label[np.minimum(row, world.accounts - 1)] < 0)
+        free &= world.board.tradable[ledger.market[slot]]
         self.waiting = self.waiting.only(free & (ledger.quantity[slot] == self.waiting.held))
         market = ledger.market[self.waiting.slot].astype(np.int64)
         add_flow(flow, market, self.waiting, self.causes)
@@ -100,7 +102,7 @@ class Auction:
         orders, self.waiting = self.waiting, VoluntaryOrders.none()
         self.calling[:] = False
         rows = book_fills(world, orders, fills)
-        settle_losses(world, rows)
+        settle_losses(world, rows, orders.slot)
         return rows
 
 
@@ -125,6 +127,10 @@ def book_fills(world: World, orders: VoluntaryOrders, fills: BatchFills) -> IntA
     return rows[: np.searchsorted(rows, world.accounts)]
 
 
-def settle_losses(world: World, rows: IntArray) -> None:
-    """Settle and record what those of `rows` owe that hold nothing any more."""
+def settle_losses(world: World, rows: IntArray, slots: IntArray) -> None:
+    """Settle and record what those of `rows` owe that hold nothing any more.
+
+    Positions among `slots`, which traded, that their owners closed are history then.
+    """
     record_losses(world, settle_closed(world, rows, by_force=False), "market", 0)
+    forget_fills(world, slots[world.ledger.quantity[slots] == 0.0])

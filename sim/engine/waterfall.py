@@ -50,6 +50,9 @@ class Members:
 class Closings:
     """What was closed of each position (P,), and with what result, until its account settles.
 
+    It is the history of the present position alone: one that is opened anew, or turned round,
+    begins another.
+
     Attributes
     ----------
     realised : (P,) float64 [quote]
@@ -65,9 +68,11 @@ class Closings:
     ) -> None:
         """Note fills of `slots`, each once, which left the quantities `after`."""
         before = after - change
+        self.forget(slots[before == 0.0])
         reduced = np.minimum(np.abs(change), np.abs(before)) * (before * change < 0.0)
         self.realised[slots] += realised
         self.closed[slots] += np.sign(before) * reduced
+        self.forget(slots[before * after < 0.0])
 
     def forget(self, slots: IntArray) -> None:
         """Forget what was closed of `slots`."""
