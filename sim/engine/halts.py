@@ -69,11 +69,13 @@ class Halts:
         self.state[markets] = PAUSED
         self._stops[markets] |= breaker.margin_stops
         board.shut[markets] = board.frozen[markets] = True
+        world.auction.calling[markets] = False
         self._let_clearers_go_on()
 
     def begin_tick(self) -> None:
         """Take markets whose time has come one state further, before anything happens."""
         self.resumed[:] = False
+        self.world.auction.calling[:] = False
         if not self.state.any():
             return
         world, board = self.world, self.world.board
