@@ -2,7 +2,8 @@
 
 In the tick of the auction the orders of the trade phase are collected instead of filled. They
 join the forced orders of the first batch in the liquidate phase: all are netted and fill at one
-price. An account that is liquidatable by then sends only its forced orders.
+price. Where nobody is liquidated, or a backstop takes everybody over, they have a batch of their
+own. An account that is liquidatable by then sends only its forced orders.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Auction:
         """Add the waiting orders to the flow of a batch.
 
         Those of accounts that are liquidatable by now, or whose position somebody else has
-        changed (ADL), are dropped, and so are those of markets that another breaker has halted.
+        changed (ADL), are dropped, and so are those of markets that were halted again.
         """
         if not len(self.waiting.slot):
             return

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, sums
 from sim.engine.adl import deleverage
-from sim.engine.board import BatchFills, Flow
+from sim.engine.board import BatchFills, Flow, net_side_shares
 from sim.engine.coupling import CouplingGroup, close_opened_gaps, transmit
 from sim.engine.divert import divert, equity_after
 from sim.engine.fees import block_fees, by_weight, pay_below_bankruptcy, remainder_fees, surplus
@@ -23,6 +23,7 @@ from sim.engine.limit_bands import fit_to_bands
 from sim.engine.limits import cut_to_limits
 from sim.engine.losses import note_fills, settle
 from sim.engine.orders import ForcedOrders, distinct, forced_orders, order_flow
+from sim.engine.pace import note_sold
 from sim.ledger.invariants import check
 
 if TYPE_CHECKING:
@@ -36,13 +37,16 @@ class Sent(NamedTuple):
     Attributes
     ----------
     generation : (M,) float64
-        Mean generation, by size, of the orders that moved each market; of the whole batch
-        where it sent none.
+        Mean generation, by size, of the forced orders in each market; of the whole batch where
+        it sent none.
+    voluntary : (M,) float64 [1]
+        Share of each market's move that voluntary orders made, which joined for an auction.
     cut : (N,) bool
         Accounts of which a limit price left a part of an order unfilled.
     """
 
     generation: FloatArray
+    voluntary: FloatArray
     cut: BoolArray
 
 
@@ -74,10 +78,11 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
     close_opened_gaps(world, groups, before, generation)
     cut = orders.cut
     world.step[rows] += ~cut
+    note_sold(world, orders)
     world.revalue(touched)
     if world.checked:
         check(world.ledger, f"generation {generation} of tick {world.tick}")
-    return Sent(_mean_generation(world, flow, rows), cut)
+    return Sent(_mean_generation(world, flow, rows), _voluntary_share(world, flow), cut)
 
 
 def _flow(world: World, orders: ForcedOrders) -> Flow:
@@ -98,11 +103,19 @@ def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:
     if (label == label[0]).all():
         return mean
     for m, parts in flow.items():
-        size = sum(abs(quantity) for quantity in parts.values())
-        weighted = sum(abs(q) * (generation or 0) for (_, generation), q in parts.items())
+        forced = [(g, abs(q)) for (_, g), q in parts.items() if g is not None]
+        size = sum(quantity for _, quantity in forced)
         if size > 0.0:  # orders of one clearer may cancel
-            mean[m] = weighted / size
+            mean[m] = sum(g * quantity for g, quantity in forced) / size
     return mean
+
+
+def _voluntary_share(world: World, flow: Flow) -> FloatArray:
+    share = np.zeros(len(world.board.ids))
+    for m, parts in flow.items():
+        if any(g is None and q != 0.0 for (_, g), q in parts.items()):
+            share[m] = sum(s for (_, g), s in net_side_shares(parts).items() if g is None)
+    return share
 
 
 def _settle(

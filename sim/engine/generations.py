@@ -127,9 +127,14 @@ class GenerationTracker:
         if len(prices):
             self.seen = prices[-1].copy()
 
-    def note_forced(self, generation: FloatArray) -> None:
-        """Book price moves since the last note to forced orders of these generations (M,)."""
-        own = self._moves()
+    def note_forced(self, generation: FloatArray, voluntary: FloatArray) -> None:
+        """Book price moves since the last note to forced orders of these generations (M,).
+
+        But for the shares (M,) of them that voluntary orders in the same batch made.
+        """
+        moves = self._moves()
+        self.other += self.mixing @ (moves * voluntary)
+        own = moves * (1.0 - voluntary)
         self.forced += self.mixing @ own
         self.weight += self.mixing @ np.abs(own)
         self.generation += self.mixing @ (np.abs(own) * generation)

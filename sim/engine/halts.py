@@ -73,6 +73,7 @@ class Halts:
         self.state[markets] = PAUSED
         self._stops[markets] |= breaker.margin_stops
         board.shut[markets] = board.frozen[markets] = True
+        world.auction.calling[markets] = False
         self._let_clearers_go_on()
 
     def begin_tick(self) -> None:

@@ -46,6 +46,8 @@ class LiquidationEngine:
     calls : CallDesk
     refresh_marks : callable
         Brings marks and asset prices up to the last prices.
+    hold_auctions : callable
+        Fills the voluntary orders that wait for auctions in a batch of their own.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class LiquidationEngine:
         groups: list[CouplingGroup],
         calls: CallDesk,
         refresh_marks: Callable[[], None],
+        hold_auctions: Callable[[], None],
     ) -> None:
         self.world = world
         self.groups = groups
         self.calls = calls
         self.refresh_marks = refresh_marks
+        self.hold_auctions = hold_auctions
         self.generations = GenerationTracker(world)
         self.latest_generation = 0
         self.broken: IntArray = np.empty(0, dtype=np.int64)
@@ -121,6 +125,7 @@ class LiquidationEngine:
         self._flag[broken] = False
         world.label[healed] = NOT_LABELLED
         world.step[healed] = 0
+        world.kept[healed] = 1.0
         world.required[healed] = world.least_ratio(healed)
         fresh = broken[world.label[broken] == NOT_LABELLED]
         if len(fresh):
@@ -160,8 +165,11 @@ class LiquidationEngine:
         left = rows if self._backstops is None else self._backstops.take_over(rows)
         if len(left):
             sent = send_batch(world, self.groups, left)
-            self.generations.note_forced(sent.generation)
+            self.generations.note_forced(sent.generation, sent.voluntary)
             cut[np.searchsorted(rows, left)] = sent.cut
+        elif len(world.auction.waiting.slot):  # there is no batch that they could join
+            self.hold_auctions()
+            self.generations.note_other()
         traded = sums(owner, world.ledger.quantity[slots] != held, len(rows)) > 0.0
         # What a limit price held up is tried again in the next tick, or the next batch.
         instant = self.instant[world.clearer[rows]]

@@ -1,10 +1,10 @@
 """Losses of closed accounts on their way down the waterfall.
 
 An account that holds no position any more and owes money first sells its other collateral to
-the desk, at what its clearer counts it at. What it then still owes is its shortfall: the layers
-that have money pay what they can (`sim.engine.layers`), largest shortfalls first; the rest waits
-for the waterfall phase if the clearer spreads losses over accounts (`sim.engine.spread`), and is
-the clearer's own loss otherwise.
+the desk, at what its clearer counts it at, or at its value where that is less. What it then still
+owes is its shortfall: the layers that have money pay what they can (`sim.engine.layers`), largest
+shortfalls first; the rest waits for the waterfall phase if the clearer spreads losses over
+accounts (`sim.engine.spread`), and is the clearer's own loss otherwise.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def settle_closed(world: World, rows: IntArray, by_force: bool = True) -> Borne:
     holding = sums(owner, ledger.quantity[slots] != 0.0, len(rows)) > 0.0
     borne = settle(world, rows[~holding], by_force)
     if not by_force:
-        forget_fills(world, rows)
+        forget_fills(world, slots)
     return borne
 
 
@@ -89,7 +89,7 @@ def settle(world: World, done: IntArray, by_force: bool = True) -> Borne:
             _sell_collateral(world, debtors)
         owed = _debt(world, debtors)
         borne = _walk_down(world, debtors[owed > 0.0], owed[owed > 0.0])
-    forget_fills(world, done)
+    forget_fills(world, world.ledger.slots(done)[0])
     return borne
 
 
@@ -105,7 +105,11 @@ def _debt(world: World, rows: IntArray) -> FloatArray:
 
 
 def _sell_collateral(world: World, rows: IntArray) -> None:
-    """Turn held assets into the owed ones at the desk, each at what the clearer counts it at."""
+    """Turn held assets into the owed ones at the desk.
+
+    Each goes at what the clearer counts it at, but for no more than it is worth: what counts at
+    par, or by a book that stands higher, is sold all the same.
+    """
     ledger, desk = world.ledger, world.plan.desk
     price = world.asset_price[world.columns]
     weight = world.weight[world.clearer[rows].astype(np.int64)]
@@ -113,7 +117,7 @@ def _sell_collateral(world: World, rows: IntArray) -> None:
         for held in range(len(world.columns)):
             debt = np.maximum(-ledger.balance[rows, owed], 0.0)
             units = np.maximum(ledger.balance[rows, held], 0.0)
-            unit_value = weight[:, held]
+            unit_value = np.minimum(weight[:, held], price[held])
             value = np.minimum(units * unit_value, debt * price[owed])
             active = value > 0.0
             if held == owed or not active.any():
@@ -159,13 +163,12 @@ def note_fills(world: World, slots: IntArray, change: FloatArray, realised: Floa
         closings.note(slots, world.ledger.quantity[slots], change, realised)
 
 
-def forget_fills(world: World, rows: IntArray) -> None:
-    """Forget what was closed of settled accounts (N,), but for those whose loss still waits."""
+def forget_fills(world: World, slots: IntArray) -> None:
+    """Forget what was closed of `slots`, but for accounts whose loss still waits."""
     closings = world.waterfall.closings
     if closings is not None:
         waiting = [row for deficits in world.deficits.values() for row in deficits]
-        slots, _ = world.ledger.slots(rows[~np.isin(rows, waiting)])
-        closings.forget(slots)
+        closings.forget(slots[~np.isin(world.ledger.position_row[slots], waiting)])
 
 
 def record_losses(world: World, borne: Borne, kind: str, generation: int) -> None:

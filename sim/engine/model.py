@@ -59,7 +59,9 @@ class LiquidationModel(mesa.Model):
         self.venues = [self._venue(v, name) for v, name in enumerate(world.venue_names)]
         self.pricing = Pricing(world, self.venues)
         self.trade = TradeDesk(world, self.groups)
-        self.liquidations = LiquidationEngine(world, self.groups, self.calls, self._after_batch)
+        self.liquidations = LiquidationEngine(
+            world, self.groups, self.calls, self._after_batch, self.trade.hold_auctions
+        )
         self._cohorts()
         for group in self.groups:
             if group.kind == "arbitrage" and group.time_constant is not None:

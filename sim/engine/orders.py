@@ -151,6 +151,7 @@ def _distressed(
         maintenance=world.out.maintenance[chosen],
         required=world.required[chosen],
         step=world.step[chosen].astype(np.int64),
+        kept=world.kept[chosen],
         owner=owner,
         clearer=orders.clearer[mine][owner],
         market=m,

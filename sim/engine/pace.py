@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from sim.core.arrays import IntArray
+from sim.core.arrays import IntArray, sums
 from sim.engine.mechanism import NEVER, NO_MARKET, Mechanism, Series
 
 if TYPE_CHECKING:
+    from sim.engine.orders import ForcedOrders
     from sim.engine.world import World
 
 UNBOUNDED = np.iinfo(np.int64).max // 2
@@ -44,6 +45,23 @@ def note_fills(world: World, rows: IntArray) -> None:
         if rule.kind == "partial" and rule.whole_within > 0.0:
             mine = rows[world.clearer[rows] == v]
             world.filled_at.update(dict.fromkeys(mine.tolist(), world.tick))
+
+
+def note_sold(world: World, orders: ForcedOrders) -> None:
+    """Note what share of their positions a batch left accounts, where rounds are of the start.
+
+    Positions count at the marks, in markets that take orders.
+    """
+    bounded = [rule.kind == "to_target" and rule.most_share < 1.0 for rule in world.rules]
+    mine = np.array(bounded)[orders.clearer]
+    if not mine.any():
+        return
+    board, m, count = world.board, orders.market, len(orders.rows)
+    unit = board.multiplier * board.mark * world.quote_price * board.tradable
+    sold = sums(orders.owner, np.abs(orders.change) * unit[m], count)
+    left = sums(orders.owner, np.abs(world.ledger.quantity[orders.slots]) * unit[m], count)
+    some = mine & (sold > 0.0)
+    world.kept[orders.rows[some]] *= left[some] / (left[some] + sold[some])
 
 
 class ForcedWaiting(Mechanism):

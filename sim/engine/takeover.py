@@ -91,7 +91,7 @@ class Backstop:
         """Return which accounts (N,) of its clearer it would take if they fit.
 
         Their equity and maintenance margin must be up to date, and all markets in which they
-        hold something open.
+        hold something open: the mark of a halted one stands still.
         """
         world, out = self.world, self.world.out
         if self.failed:
@@ -148,7 +148,9 @@ class Backstop:
         world.liquidated[rows] = world.closed[rows] = True
         if self.layer.price == "mark":
             self._take_money(rows)
-            forget_fills(world, rows)  # nothing of what they lost is left with them
+            forget_fills(
+                world, world.ledger.slots(rows)[0]
+            )  # nothing of what they lost is left with them
         else:
             generation = int(world.label[rows].max(initial=0))
             record_losses(world, settle(world, rows), "backstop", generation)

@@ -123,9 +123,13 @@ class TradeDesk:
         of_account = row < world.accounts  # others are mechanisms on their own account
         who = row[of_account]
         free[of_account] &= (world.label[who] < 0) & board.up[world.clearer[who]]
-        if self.caps is not None:
-            free[free] = within_caps(world, self.caps, slot[free], change[free])
         free[free] = self._affordable(slot[free], change[free])
+        if self.caps is not None:
+            # Orders that nobody can carry use up no cap; what a cap refuses may have made room.
+            within = within_caps(world, self.caps, slot[free], change[free])
+            free[free] = within
+            if not within.all():
+                free[free] = self._affordable(slot[free], change[free])
         orders = VoluntaryOrders(slot, change, cause, ledger.quantity[slot]).only(free)
         orders = world.auction.collect(orders, market[free], causes)
         market = ledger.market[orders.slot].astype(np.int64)

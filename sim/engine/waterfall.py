@@ -53,6 +53,9 @@ class Closings:
     Kept until its account settles. What an account closes of its own will, and what others close
     of a sound one, counts only if the account is settled at once.
 
+    It is the history of the present position alone: one that is opened anew, or turned round,
+    begins another.
+
     Attributes
     ----------
     realised : (P,) float64 [quote]
@@ -68,9 +71,11 @@ class Closings:
     ) -> None:
         """Note fills of `slots`, each once, which left the quantities `after`."""
         before = after - change
+        self.forget(slots[before == 0.0])
         reduced = np.minimum(np.abs(change), np.abs(before)) * (before * change < 0.0)
         self.realised[slots] += realised
         self.closed[slots] += np.sign(before) * reduced
+        self.forget(slots[before * after < 0.0])
 
     def forget(self, slots: IntArray) -> None:
         """Forget what was closed of `slots`."""

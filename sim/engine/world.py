@@ -123,6 +123,9 @@ class World:
         Generation of a liquidatable account, or `NOT_LABELLED`.
     step : (A,) int32
         Batches sold in the present liquidation episode.
+    kept : (A,) float64 [1]
+        Share of what it held at the start of its present liquidation episode that an account
+        still holds, where its clearer's rule asks for it.
     loss_generation : (A,) int32
         Generation in which an account's last shortfall arose.
     liquidated, closed : (A,) bool
@@ -208,8 +211,10 @@ class World:
     waterfall: Waterfalls = field(default_factory=Waterfalls)
     storefronts: list[Storefront] = field(default_factory=list)
     auction: Auction = field(init=False)
+    kept: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
+        self.kept = np.ones(self.accounts)
         self.auction = Auction(len(self.board.ids))
         self.keep = 1.0 - self.haircut
         self._local_prices = self.local.exist

@@ -14,6 +14,9 @@ from sim.schema.units import Duration, Fraction, Number, Symbol
 CONTINUITY = 1e-6
 """Largest relative jump of the maintenance margin at the floor of a tier."""
 
+ROUNDING = 1e-9
+"""Share by which the inverse of a leverage may stand below a rate: 1 / 3 is no decimal number."""
+
 
 class Tier(Model):
     """One bracket of notional with its maintenance rate."""
@@ -62,6 +65,11 @@ def tier_findings(tiers: list[Tier], path: tuple[str | int, ...]) -> list[Findin
         findings.append(
             Finding((*path, 0, "deduction"), f"{first.deduction:g}", "0 for the first tier")
         )
+    for number, tier in enumerate(tiers):
+        if tier.max_leverage is not None and tier.rate * tier.max_leverage > 1.0 + ROUNDING:
+            found = f"{tier.max_leverage:g}, an initial rate of {1.0 / tier.max_leverage:g}"
+            allowed = f"at most {1.0 / tier.rate:g}, the inverse of the maintenance rate"
+            findings.append(Finding((*path, number, "max_leverage"), found, allowed))
     deductions = continuous_deductions(tiers)
     for number in range(1, len(tiers)):
         findings += _step_findings(tiers, deductions, number, path)

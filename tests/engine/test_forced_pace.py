@@ -128,6 +128,19 @@ def test_rounds_go_on_until_the_account_complies(tmp_path):
     assert sizes(result) == pytest.approx([-3, -3, -3, 0.5 / 90 - 1])
 
 
+def test_small_rounds_do_not_use_up_the_limit_of_later_ones(tmp_path):
+    # Each sale moves the price by more than it frees: rounds grow until they are at the limit.
+    rules = one(kind="to_target", target_ratio=1, most_share=0.1)
+    markets = [perp(impact=linear(0.8))]
+    fall = [jump(400 / 900 * 0.9995 - 1)]
+    result = play(tmp_path, longs((10, 600)), venues=rules, markets=markets, shocks=fall)
+    rounds = sizes(result)
+    assert min(rounds) == pytest.approx(-1)
+    assert rounds.index(min(rounds[:8])) == 7
+    assert rounds[8:13] == pytest.approx([-1] * 5)
+    assert sum(rounds) > -9.5
+
+
 # -- tier steps
 
 LADDER = [

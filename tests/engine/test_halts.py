@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from math import log
 
+import numpy as np
 import pytest
 
+import sim
+from sim.engine.auction import Auction, VoluntaryOrders
+from sim.engine.batch import _mean_generation, _voluntary_share
+from sim.engine.breakers import Breakers
+from sim.engine.build import build_world
 from tests.engine.small_worlds import (
+    build,
     causes_at,
+    events,
     jump,
     linear,
     longs,
@@ -19,6 +27,7 @@ from tests.engine.small_worlds import (
     venue_at,
     write_book,
 )
+from tests.engine.test_handwritten_trader import Gambler
 
 LEVELS = [
     {"fall": 0.07, "pause": 3},
@@ -250,3 +259,107 @@ def test_a_halt_does_not_stop_funding(tmp_path):
     assert series(result, "halted") == [0, 1, 1, 1, 1, 1]
     assert series(result, "premium")[1:] == pytest.approx([0, 0.5, 2 / 3, 0.75, 1])
     assert series(result, "funding_paid") == pytest.approx([0, 0, 0, 0, 0.75 * 98, 0.75 * 98])
+
+
+def gambles(tmp_path, orders, accounts=(), depth=0.01, **fields):
+    """Play a hand-written trader with 1,000 on a market that is halted at 1 and opens at 6."""
+    fields.setdefault("shocks", [jump(-0.08)])
+    fields.setdefault("venues", {"one": halting(2)})
+    scenario = build(tmp_path, accounts, horizon=14, markets=[perp(impact=linear(depth))], **fields)
+    plan = Gambler.plan("me", venue="one", deposit={"USDT": 1000.0}, positions=None, orders=orders)
+    return sim.run(scenario, traders=[plan], check=True)
+
+
+def notional(result, cohort="me"):
+    """Return the notional of a cohort by tick."""
+    return result.cohorts.query("cohort == @cohort")["gross_notional"].tolist()
+
+
+BACKSTOP = {"kind": "backstop", "capital": 1e6, "trigger_ratio": 1, "price": "mark", "unwind": 2}
+OTHER = ("s", "ts", "one", {"USDT": 5000}, [(BTC, -10, 100)])
+
+
+def backstopped(auction):
+    return {
+        "one": halting(auction, maintenance_rate=0.05, waterfall=[BACKSTOP, {"kind": "clearer"}])
+    }
+
+
+@pytest.mark.parametrize("later", [{}, {7.0: [("BTC-PERP", 2.0)]}])
+def test_an_auction_is_held_though_a_backstop_takes_everybody_over(later, tmp_path):
+    book = [("a", "t", "one", {"USDT": 120}, [(BTC, 10, 100)]), OTHER]
+    result = gambles(
+        tmp_path,
+        {6.0: [("BTC-PERP", 3.0)], **later},
+        book,
+        venues=backstopped(2),
+        shocks=[jump(-0.071), jump(-0.03, at=3)],
+    )
+    assert events(result, "backstop", "tick", "account_id") == [(6, "a")]
+    contracts = [held / price for held, price in zip(notional(result), prices(result), strict=True)]
+    assert contracts[5:8] == pytest.approx([0, 3, 5 if later else 3])
+
+
+def test_a_backstop_takes_nobody_over_whose_market_is_halted(tmp_path):
+    # At 92 the long has 20 of the 46.5 that it needs. It can sell its ETH, which still trades;
+    # the backstop takes the BTC when they trade again, at what they are worth then.
+    book = [("a", "t", "one", {"USDT": 100}, [(BTC, 10, 100), ("two/ETH-PERP", 1, 10)]), OTHER]
+    result = play(
+        tmp_path,
+        book,
+        venues={**backstopped(None), "two": venue()},
+        markets=[perp(), perp("two", "ETH")],
+        assets=ASSETS,
+        shocks=[jump(-0.08), jump(-0.01, at=2)],
+        horizon=8,
+    )
+    assert sold(result, "tick", "symbol") == [(1, "ETH-PERP")]
+    columns = ("tick", "symbol", "close_out_price")
+    assert events(result, "backstop", *columns) == [(4, "BTC-PERP", pytest.approx(91.08))]
+
+
+def test_no_order_waits_for_an_auction_that_is_over(tmp_path, monkeypatch):
+    held, settle = [], Auction.settle
+    monkeypatch.setattr(Auction, "settle", lambda *args: held.append(args[1].tick) or settle(*args))
+    # Nobody sends an order to the auction at 6; one sent at 11 is an order like any other.
+    result = gambles(tmp_path, {11.0: [("BTC-PERP", 3.0)]})
+    assert held == []
+    assert notional(result)[10:12] == pytest.approx([0, 3 * 92.03], rel=1e-4)
+    gambles(tmp_path, {6.0: [("BTC-PERP", 1.0)], 11.0: [("BTC-PERP", 3.0)]})
+    assert held == [6]
+
+
+def test_a_market_that_is_halted_again_holds_no_auction(tmp_path):
+    book = longs((1, 100))
+    world = build_world(build(tmp_path, book, venues={"one": halting(2)}), 0)
+    breakers, everywhere = Breakers(world), np.ones(1, dtype=bool)
+    world.auction.call(everywhere)
+    slots = world.ledger.position_start[:1].astype(np.int64)
+    world.auction.waiting = VoluntaryOrders(slots, -np.ones(1), 0 * slots, np.ones(1))
+    world.auction.causes = ["trade:me"]
+    breakers.halts.halt(everywhere, 9, breakers.levels[0].config)
+    assert not world.auction.calling.any()
+    flow = {}
+    world.auction.join(world, flow)
+    assert flow == {}
+    assert not len(world.auction.waiting.slot)
+
+
+def test_who_breaks_by_voluntary_orders_of_an_auction_is_no_victim_of_the_cascade(tmp_path):
+    # A forced sale of 1 and a voluntary one of 5 meet at 6 and take the price from 92 to 86.
+    book = [*longs((1, 17), (1, 19)), OTHER]
+    once = {"one": halting(2, LEVELS[:1])}
+    alone = gambles(tmp_path, {}, book, depth=6.0, venues=once)
+    assert sold(alone, "tick", "account_id", "generation") == [(6, "a0", 0), (6, "a1", 1)]
+    met = gambles(tmp_path, {6.0: [("BTC-PERP", -5.0)]}, book, depth=1.0, venues=once)
+    assert sold(met, "tick", "account_id", "generation") == [(6, "a0", 0), (6, "a1", 0)]
+
+
+def test_voluntary_orders_leave_the_mean_generation_of_a_batch_alone(tmp_path):
+    world = build_world(build(tmp_path, longs((1, 100), (1, 100))), 0)
+    flow = {0: {("liquidation:one", 3): -1.0, ("liquidation:one", 1): -1.0, ("trade", None): -6.0}}
+    world.label[:2] = 3, 1
+    assert _mean_generation(world, flow, np.arange(2)).tolist() == [2]
+    assert _voluntary_share(world, flow).tolist() == [0.75]
+    flow[0]["trade", None] = 1.0  # what the netting absorbs moves nothing
+    assert _voluntary_share(world, flow).tolist() == [0]

@@ -68,10 +68,13 @@ def test_only_the_venue_that_goes_by_its_own_book_liquidates(tmp_path):
     assert sold(result, "account_id", "generation") == [("own", 0)]
 
 
-@pytest.mark.parametrize(("kind", "price"), [("own", 0.8), ("par", 1.0), ("index", 0.8)])
-def test_the_desk_takes_collateral_at_the_price_at_which_it_counts(kind, price, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [("own", 90 * 0.8 - 64), ("par", 90 - 64 * 0.9 / 0.8), ("index", 90 * 0.8 - 64)],
+)
+def test_the_desk_takes_collateral_at_what_it_counts_or_is_worth(kind, left, tmp_path):
     # 100 coins at 0.9 back 8 BTC; BTC falls to 92 and the coin by 20 %: the loss of 64 is paid
-    # for out of coins, and equity stays what it was.
+    # for out of coins, and equity stays what it was. Coins at par go for 0.8, and count for 0.9.
     book = [("a", "t", kind, {"USDE": 100}, [(f"{kind}/BTC-PERP", 8, 100)])]
     fields = {
         "venues": {kind: venue(collateral_price={"USDE": kind})},
@@ -81,9 +84,27 @@ def test_the_desk_takes_collateral_at_the_price_at_which_it_counts(kind, price, 
     }
     result = play(tmp_path, book, **fields)
     assert len(result.liquidations) == 1
-    assert equity_at(result, "book", 2) == pytest.approx(90 * price - 64)
+    assert equity_at(result, "book", 2) == pytest.approx(left)
     last = result.cohorts.iloc[-1]
-    assert last["equity"] == pytest.approx(90 * price - 64)
+    assert last["equity"] == pytest.approx(left)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shortfall_is_the_same_however_its_collateral_was_counted(kind, tmp_path):
+    # 1,000 coins that fetch 400 are sold against a loss of 1,200, and a fund pays the rest.
+    book = [("a", "t", kind, {"USDE": 1000}, [(f"{kind}/BTC-PERP", 20, 100)])]
+    waterfall = [{"kind": "insurance_fund", "size": 5000}, {"kind": "clearer"}]
+    fields = {
+        "venues": {
+            kind: venue(0.01, collateral_price={"USDE": kind}, collateral={"USDE": 0, "USDT": 0},
+                        waterfall=waterfall)
+        },
+        "markets": [spot(kind), perp(kind)],
+        "assets": {**ASSETS, "USDE": {"price": 1.0}},
+        "shocks": [jump(-0.6, at=2, asset="USDE"), jump(-0.6, at=3)],
+    }  # fmt: skip
+    summary = play(tmp_path, book, **fields).summary
+    assert summary["shortfall"] == summary["insurance_fund_used"] == pytest.approx(800)
 
 
 def test_own_prices_follow_the_book_and_the_value_of_its_quote(tmp_path):

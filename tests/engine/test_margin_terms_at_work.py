@@ -139,8 +139,10 @@ def test_the_kept_share_is_the_largest_that_the_equity_carries(data):
     equity = whole * data.draw(st.floats(0.0, 1.4))
     account = Distressed(
         equity=np.array([equity]), maintenance=np.array([whole]), required=np.ones(1),
-        step=np.zeros(1, dtype=np.int64), owner=zero, clearer=zero, market=market,
-        notional=notional, size=notional / price, worth=np.ones(2), tradable=tradable,
+        step=np.zeros(1, dtype=np.int64), kept=np.ones(1), owner=zero, clearer=zero,
+        market=market, notional=notional, size=notional / price, worth=np.ones(2),
+        tradable=tradable, mark=price, side=np.ones(2), recent=np.zeros(1, dtype=bool),
+        draw=np.zeros(1),
     )  # fmt: skip
     target = np.array([1.5])
     kept = kept_share(account, tables, target).item()

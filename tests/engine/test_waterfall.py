@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import sim
 from tests.engine.small_worlds import (
+    build,
     equity_at,
     events,
     jump,
@@ -16,6 +18,7 @@ from tests.engine.small_worlds import (
     venue_at,
     write_book,
 )
+from tests.engine.test_handwritten_trader import Gambler
 
 ADL, SOCIALISE, CLEARER = {"kind": "adl"}, {"kind": "socialise"}, {"kind": "clearer"}
 
@@ -385,3 +388,51 @@ def test_an_asset_is_valued_after_the_one_it_is_quoted_in(order, tmp_path):
         shocks=[jump(-0.5, venue="one")],
     )
     assert equity_at(result, "book", 2) == pytest.approx(100)
+
+
+def own_history(tmp_path, orders, accounts, deposit, **fields):
+    """Play a trader with orders of its own beside `accounts`."""
+    scenario = build(tmp_path, accounts, horizon=12, **fields)
+    plan = Gambler.plan("me", venue="one", deposit={"USDT": deposit}, positions=None, orders=orders)
+    return sim.run(scenario, traders=[plan], check=True)
+
+
+@pytest.mark.parametrize("before", [0.0, 4.0, 6.0])
+@pytest.mark.parametrize("turn", [False, True])
+def test_counterparties_pay_for_the_last_position_and_not_for_earlier_ones(tmp_path, before, turn):
+    # Short 4 at 100 with 100 loses 200 at 150: the long pays, whatever was closed long before.
+    long = ("L", "L", "one", {"USDT": 1000}, [("one/BTC-PERP", 2, 100)])
+    short = ("S", "S", "one", {"USDT": 1000}, [("one/BTC-PERP", -2, 100)])
+    orders = {1.0: [("BTC-PERP", before)], 3.0: [("BTC-PERP", -before)], 5.0: [("BTC-PERP", -4.0)]}
+    if turn:
+        orders = {1.0: [("BTC-PERP", before)], 5.0: [("BTC-PERP", -before - 4.0)]}
+    result = own_history(
+        tmp_path, orders, [long], 100.0,
+        venues={"one": venue(0.01, waterfall=[{"kind": "socialise", "basis": "counterparties"}])},
+        shocks=[jump(0.5, at=8)],
+        traders=[{"book": write_book(tmp_path, [short], "short"), "name": "short"}],
+    )  # fmt: skip
+    assert result.summary["socialised_loss"] == pytest.approx(100)
+    # Of 1,000 each, the long has gained 100 and paid 100, the short has lost 100.
+    assert equity_at(result, "book", 11) == pytest.approx(1000)
+    assert equity_at(result, "short", 11) == pytest.approx(900)
+
+
+def test_the_fund_of_a_contract_does_not_pay_for_what_was_closed_before_in_another(tmp_path):
+    sizes = {"BTC-PERP": 1000, "ETH-PERP": 1000}
+    waterfall = [{"kind": "insurance_fund", "sizes": sizes}, {"kind": "clearer"}]
+    # BTC is closed by its owner at a loss of 100; the loss beyond equity comes from ETH.
+    result = own_history(
+        tmp_path,
+        {1.0: [("BTC-PERP", 2.0)], 3.0: [("BTC-PERP", -2.0)], 5.0: [("ETH-PERP", -6.0)]},
+        [("L", "L", "one", {"USDT": 1e4}, [("one/BTC-PERP", 2, 100)])],
+        200.0,
+        assets={"USDT": {"price": 1}, "BTC": {"price": 100}, "ETH": {"price": 100}},
+        venues={"one": venue(0.01, waterfall=waterfall)},
+        markets=[perp(), perp(base="ETH")],
+        shocks=[jump(-0.5, at=2), jump(0.5, at=8, asset="ETH")],
+    )
+    funds = result.mechanisms.query("series == 'contract_fund' and tick == 11")
+    assert dict(zip(funds["symbol"], funds["value"], strict=True)) == pytest.approx(
+        {"BTC-PERP": 1000, "ETH-PERP": 800}
+    )

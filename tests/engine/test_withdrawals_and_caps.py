@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import sim
 from tests.engine.small_worlds import build, jump, longs, perp, play, venue
+from tests.engine.test_handwritten_trader import Gambler
 
 CALL = {"level": 1.5, "grace": 5}
 TOP_UP = {"top_up": {"sources": ["accounts"], "latency": 0}}
@@ -126,3 +128,21 @@ def test_each_side_of_each_market_has_its_own_cap(tmp_path):
     assert let((1, 1.05)) == [True]
     assert let((1, 1.2)) == [False]
     assert let((1, -2.2)) == [False]
+
+
+def bought(tmp_path, orders, **fields):
+    """Return the notional that each trader holds after orders; the poor one has 1, others 1,000."""
+    deposit = {name: {"USDT": 1.0 if name == "poor" else 1000.0} for name in orders}
+    plans = [
+        Gambler.plan(name, venue="one", deposit=deposit[name], positions=None, orders={1.0: sent})
+        for name, sent in orders.items()
+    ]
+    venues = {"one": venue(open_interest_caps={"BTC": 1000})}
+    result = sim.run(build(tmp_path, venues=venues, horizon=3, **fields), traders=plans, check=True)
+    table = result.cohorts.query("tick == 2")
+    return dict(zip(table["cohort"], table["gross_notional"], strict=True))
+
+
+def test_an_order_that_nobody_can_carry_uses_up_no_cap(tmp_path):
+    orders = {"good": [("BTC-PERP", 5.0)], "poor": [("BTC-PERP", 100.0)]}
+    assert bought(tmp_path, orders) == pytest.approx({"good": 500, "poor": 0})

@@ -315,6 +315,13 @@ CASES = {
         "0.1%",
         ("0.001", "at least the maintenance_rate, 0.005"),
     ),
+    "leverage beyond the maintenance rate of its tier": Broken(
+        TIERS,
+        "- {floor: 800_000, rate: 0.0065, max_leverage: 200}",
+        "venues.gamma.margin.tiers.2.max_leverage",
+        "200",
+        ("an initial rate of 0.005", "at most 153.846, the inverse of the maintenance rate"),
+    ),
     "call target below its level": Broken(
         "target: 2}",
         "target: 1.2}",

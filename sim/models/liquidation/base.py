@@ -28,6 +28,8 @@ class Distressed:
         call ran out.
     step : (N,) int64
         Batches this account has already sold in its present episode.
+    kept : (N,) float64 [1]
+        Share of what it held at the start of the episode that it still holds.
     owner : (S,) int64
         For each position, the index of its account in 0 .. N - 1.
     clearer, market : (S,) int64
@@ -49,6 +51,7 @@ class Distressed:
     maintenance: FloatArray
     required: FloatArray
     step: IntArray
+    kept: FloatArray
     owner: IntArray
     clearer: IntArray
     market: IntArray

@@ -19,7 +19,8 @@ at the marks of its last batch. Drift (protocol-v2, `math/liquidation.rs`, seen 
 liquidation at a maintenance margin with a buffer of 2 % of notional.
 
 At most ``most_share`` of the size at the start of the episode is sold per batch, so that
-``ceil(1 / most_share)`` batches sell everything; an account without equity is closed whole.
+``ceil(1 / most_share)`` batches of that size sell everything; an account without equity is closed
+whole.
 Deribit (support article 25944769313309, seen 2026) sells in rounds, one per second, and stops as
 soon as the account complies.
 
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.core.arrays import FloatArray
-from sim.models.liquidation.base import SMALLEST_SALE, Distressed, sale_rules, slice_of_rest
+from sim.models.liquidation.base import SMALLEST_SALE, Distressed, sale_rules
 
 if TYPE_CHECKING:
     from sim.models.margin import MarginTables
@@ -96,7 +97,8 @@ def to_target(distressed: Distressed, tables: MarginTables, config: Any) -> Floa
         kept = kept_share(distressed, tables, np.maximum(config.target_ratio, distressed.required))
     share = np.maximum(1.0 - kept, SMALLEST_SALE)
     if config.most_share < 1.0:
-        most = slice_of_rest(distressed.step, config.most_share)
+        last = distressed.kept <= config.most_share * (1.0 + SLIVER)
+        most = np.where(last, 1.0, config.most_share / np.where(last, 1.0, distressed.kept))
         share = np.where(distressed.equity < 0.0, 1.0, np.minimum(share, most))
     return share
 
