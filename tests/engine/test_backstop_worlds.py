@@ -50,7 +50,7 @@ def assert_agree(folder, world):
         pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
 
 
-@examples(max_examples=60)
+@examples(max_examples=20)
 @given(world=backstopped())
 def test_due_and_full_agree(folder, world):
     assert_agree(folder, world)
@@ -111,7 +111,7 @@ def test_ticks_are_calm_but_for_those_in_which_it_holds_something(monkeypatch):
     assert not any(ticks for _, ticks, holding in stepped if holding)
 
 
-@examples(max_examples=80)
+@examples(max_examples=25)
 @given(world=backstopped())
 def test_what_is_lost_is_borne_and_causes_add_up(folder, world):
     result = play(world, folder)
@@ -150,7 +150,7 @@ def takeovers(monkeypatch):
 
 
 @settings(
-    max_examples=80,
+    max_examples=25,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],
 )

@@ -87,7 +87,7 @@ def assert_same_series(one: sim.Result, other: sim.Result) -> None:
     pd.testing.assert_frame_equal(one.mechanisms, other.mechanisms, check_exact=True)
 
 
-@settings(max_examples=40, suppress_health_check=RANDOM)
+@settings(max_examples=15, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
 def test_due_and_full_agree(tmp_path_factory, world):
     full, due = both_ways(world, tmp_path_factory.mktemp("world"))
@@ -105,7 +105,7 @@ def test_due_and_full_agree_on_many(tmp_path_factory, world):
     assert_same_series(full, due)
 
 
-@settings(max_examples=12, suppress_health_check=RANDOM)
+@settings(max_examples=6, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
 def test_compiled_and_plain_kernels_agree(tmp_path_factory, on_numpy, world):
     folder, results = tmp_path_factory.mktemp("world"), []
@@ -118,7 +118,7 @@ def test_compiled_and_plain_kernels_agree(tmp_path_factory, on_numpy, world):
     assert_same(*results)
 
 
-@settings(max_examples=25, suppress_health_check=RANDOM)
+@settings(max_examples=10, suppress_health_check=RANDOM)
 @given(world=halting_worlds())
 def test_a_halted_market_stands_still(tmp_path_factory, monkeypatch, world):
     world["record"] = {"every": 1}

@@ -76,7 +76,7 @@ def oracle(monkeypatch):
 
 @pytest.mark.parametrize("mode", MODES)
 @settings(
-    max_examples=60, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )  # fmt: skip
 @given(world=worlds())
 def test_recorded_accounts_are_those_of_a_pass_over_all(tmp_path_factory, mode, world):

@@ -22,7 +22,7 @@ def check(world, folder):
         assert (np.diff(earned) >= -1e-6).all()
 
 
-@settings(max_examples=20, suppress_health_check=RANDOM, deadline=None)
+@settings(max_examples=10, suppress_health_check=RANDOM, deadline=None)
 @given(world=lending_worlds())
 def test_due_and_full_agree_on_random_loans(tmp_path_factory, sweeps, world):
     check(world, tmp_path_factory.mktemp("world"))

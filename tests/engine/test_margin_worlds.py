@@ -103,7 +103,7 @@ def assert_same(first, second):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name), check_exact=True)
 
 
-@settings(max_examples=60, suppress_health_check=RANDOM)
+@settings(max_examples=15, suppress_health_check=RANDOM)
 @given(world=margined())
 def test_due_and_full_agree(tmp_path_factory, sweeps, world):
     folder = tmp_path_factory.mktemp("world")
@@ -118,7 +118,7 @@ def test_due_and_full_agree_on_many_worlds(tmp_path_factory, sweeps, world):
     assert_same(run(world, folder, "full"), run(world, folder, "due"))
 
 
-@settings(max_examples=40, suppress_health_check=RANDOM)
+@settings(max_examples=12, suppress_health_check=RANDOM)
 @given(world=margined())
 def test_compiled_and_plain_kernels_agree(tmp_path_factory, monkeypatch, sweeps, world):
     folder = tmp_path_factory.mktemp("world")

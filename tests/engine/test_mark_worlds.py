@@ -113,7 +113,7 @@ def scheduled(world: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-@settings(max_examples=30, suppress_health_check=RANDOM)
+@settings(max_examples=10, suppress_health_check=RANDOM)
 @given(world=marked_worlds())
 def test_due_and_full_agree(tmp_path_factory, sweeps, world):
     assert_same(*both(scheduled(world), tmp_path_factory.mktemp("world")))
@@ -126,7 +126,7 @@ def test_due_and_full_agree_often(tmp_path_factory, sweeps, world):
     assert_same(*both(scheduled(world), tmp_path_factory.mktemp("world")))
 
 
-@settings(max_examples=30, suppress_health_check=RANDOM)
+@settings(max_examples=10, suppress_health_check=RANDOM)
 @given(world=marked_worlds())
 def test_compiled_and_plain_prices_agree(tmp_path_factory, on_numpy, world):
     try:

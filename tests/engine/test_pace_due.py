@@ -70,7 +70,7 @@ def same(world, folder):
         pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
 
 
-@settings(max_examples=60, suppress_health_check=RANDOM)
+@settings(max_examples=15, suppress_health_check=RANDOM)
 @given(world=paced_worlds())
 def test_due_and_full_agree(tmp_path_factory, world):
     same(world, tmp_path_factory.mktemp("world"))
@@ -83,7 +83,7 @@ def test_due_and_full_agree_on_many(tmp_path_factory, world):
     same(world, tmp_path_factory.mktemp("world"))
 
 
-@settings(max_examples=30, suppress_health_check=RANDOM)
+@settings(max_examples=10, suppress_health_check=RANDOM)
 @given(world=paced_worlds())
 def test_no_forced_order_trades_beyond_its_band(tmp_path_factory, world):
     rules = {name: venue["liquidation"] for name, venue in world["venues"].items()}

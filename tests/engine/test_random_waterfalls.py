@@ -143,7 +143,7 @@ def worth(layer):
     return layer["size"] * 1.25 * 10.0
 
 
-@settings(max_examples=40, suppress_health_check=RANDOM)
+@settings(max_examples=15, suppress_health_check=RANDOM)
 @given(world=worlds_with_waterfalls())
 def test_every_unit_of_a_loss_ends_in_one_layer(tmp_path_factory, reduced, world):
     full, due = both_ways(world, tmp_path_factory.mktemp("world"))

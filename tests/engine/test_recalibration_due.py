@@ -91,7 +91,7 @@ def assert_same(full: sim.Result, due: sim.Result) -> None:
         pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
 
 
-@settings(max_examples=30, suppress_health_check=RANDOM)
+@settings(max_examples=10, suppress_health_check=RANDOM)
 @given(world=moving_margins())
 def test_due_and_full_agree_on_random_worlds(
     tmp_path_factory: pytest.TempPathFactory, sweeps: None, world: dict[str, Any]
