@@ -9,7 +9,7 @@ from sim.schema.base import Finding
 from sim.schema.lending import LENDING_KINDS, of_base
 from sim.schema.names import unknown
 from sim.schema.presets import preset_rules
-from sim.schema.waterfall import InsuranceFund, Socialise
+from sim.schema.waterfall import Socialise
 
 if TYPE_CHECKING:
     from sim.schema.market import Market
@@ -70,10 +70,6 @@ def _protocol_findings(
             found = f"'counterparties' beside liquidation '{kind}'"
             allowed = "equity, profit or notional: nobody is opposite to a deposit"
             yield Finding((*path, "waterfall", number, "basis"), found, allowed)
-        if isinstance(layer, InsuranceFund) and layer.sizes is not None:
-            found = f"a fund per contract beside liquidation '{kind}'"
-            allowed = "size, of one fund that stands behind all loans"
-            yield Finding((*path, "waterfall", number, "sizes"), found, allowed)
 
 
 def _rate_findings(

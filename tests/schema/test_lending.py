@@ -100,11 +100,6 @@ CASES = {
         "venues.pool.waterfall.0.kind",
         ("'adl' beside liquidation 'fixed_spread'", "no counterparty"),
     ),
-    "a fund per contract against deposits": (
-        ("      - {kind: insurance_fund, size: 1e6}", "      - {kind: insurance_fund, sizes: {}}"),
-        "venues.pool.waterfall.0.sizes",
-        ("a fund per contract beside liquidation 'fixed_spread'", "one fund"),
-    ),
     "counterparties of deposits": (
         (
             "      - {kind: insurance_fund, size: 1e6}",
