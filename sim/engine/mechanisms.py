@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sim.engine.backstop import build_backstops
 from sim.engine.breakers import build_breakers
+from sim.engine.checkpoints import build_checkpoints
 from sim.engine.funding import build_funding
 from sim.engine.lending import build_lending
 from sim.engine.margin_figures import margin_figures
@@ -27,6 +28,7 @@ BUILDERS: tuple[Callable[[World], list[Mechanism]], ...] = (
     waterfall_mechanisms,
     waiting_series,
     margin_figures,
+    build_checkpoints,
 )
 """Each returns its mechanisms of a world; none where no venue has them."""
 

@@ -6,12 +6,13 @@ import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.cascade import Cascade
+from sim.cascade import Cascade, State
+from sim.cascade.state_tables import file_name, state_at
 from sim.core.errors import RunError
 from sim.engine.parquet import write_parquet
 
@@ -35,6 +36,8 @@ class Result:
         JSON-able.
     prices, venues, liquidations, price_causes, cohorts, mechanisms : pandas.DataFrame
         Columns as the documentation of tables names them.
+    states : dict of pandas.DataFrame
+        Tables of the checkpoints, by name; empty without `record.checkpoints`.
     """
 
     summary: dict[str, Any]
@@ -45,6 +48,7 @@ class Result:
     price_causes: pd.DataFrame
     cohorts: pd.DataFrame
     mechanisms: pd.DataFrame
+    states: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @cached_property
     def cascade(self) -> Cascade:
@@ -55,6 +59,21 @@ class Result:
             prices=self.prices,
             venues=self.venues,
         )
+
+    def state(self, at: float | None = None) -> State:
+        """Return the state at a checkpoint.
+
+        Parameters
+        ----------
+        at : float, optional
+            Time of the checkpoint [s]; may be left out where there is only one.
+
+        Raises
+        ------
+        ValueError
+            There is no such checkpoint, or several and no time is given.
+        """
+        return State(state_at(self.states, at), self.manifest["scenario"])
 
     def save(self, root: str | Path = "results", figures: bool = True) -> Path:
         """Write the run folder ``<root>/<scenario name>/<run id>``.
@@ -95,6 +114,7 @@ class Result:
 
     def _write(self, folder: Path, figures: bool) -> None:
         write_parquet({folder / f"{name}.parquet": getattr(self, name) for name in TABLES})
+        write_parquet({folder / file_name(name): frame for name, frame in self.states.items()})
         _write_json(self.summary, folder / "summary.json")
         if figures:
             from sim.report import save_all

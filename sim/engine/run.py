@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sim.core.version import code_version
 from sim.engine.build import build_world
+from sim.engine.checkpoints import checkpoint_tables
 from sim.engine.manifest import build_manifest
 from sim.engine.model import LiquidationModel
 from sim.engine.result import Result
@@ -100,4 +101,5 @@ def run(
     summary = summarise(world, model.recorder, tables, run_id, seed)
     summary["wall_seconds"] = time.perf_counter() - began
     manifest = build_manifest(scenario, seed, run_id, world, summary["wall_seconds"], traders)
-    return Result(summary=summary, manifest=manifest, **tables)
+    states = checkpoint_tables(world)
+    return Result(summary=summary, manifest=manifest, states=states, **tables)

@@ -31,8 +31,15 @@ RESERVED = ("wallet", "outside")
 
 
 def record_findings(scenario: Scenario) -> Iterator[Finding]:
-    """Yield a recording interval that is no multiple of the tick, or beyond the run."""
+    """Yield recording intervals or checkpoints that are no multiple of the tick, or too late."""
     every, clock = scenario.record.every, scenario.clock
+    for number, time in enumerate(scenario.record.checkpoints):
+        if time != 0.0 and not is_multiple(time, clock.tick):
+            place = ("record", "checkpoints", number)
+            yield Finding(place, f"{time:g} s", f"a multiple of {clock.tick:g} s")
+        elif not 0.0 <= time < clock.horizon * (1.0 - 1e-12):
+            place = ("record", "checkpoints", number)
+            yield Finding(place, f"{time:g} s", f"0 or more and below {clock.horizon:g} s")
     if every is None:
         return
     if not is_multiple(every, clock.tick):

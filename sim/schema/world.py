@@ -90,6 +90,11 @@ class Record(Model):
         None,
         gt=0,
     )
+    checkpoints: list[Duration] = attribute(
+        "Times at which the whole state is written down: all accounts, positions and books.",
+        "s",
+        factory=list,
+    )
 
 
 class Asset(Model):
