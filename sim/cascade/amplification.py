@@ -1,20 +1,19 @@
 r"""The amplification matrix: how forced sales answer a move, linearised.
 
-An account a with excess ``e_a`` >= 0 breaks, along the direction that is looked at, if it loses its
-excess within the window ``h``; ``W_a`` is what it loses over the window. With ``G_an`` the
-derivative of its excess with respect to the log price of market n (through its own mark, indices
-and the value of its collateral), ``c_am`` the signed contracts that it then sells of market m, and
-``J_mk`` the log move of market m for each contract bought in market k (with couplings)
+An account a with excess ``e_a`` >= 0 is near its margin, as market n goes, if a log move h of n
+alone, the window, takes its excess; ``W_an`` is what it loses then. With ``G_an`` the derivative of
+its excess with respect to the log price of n (through its own mark, indices and the value of its
+collateral), ``c_am`` the signed contracts that it then sells of market m, and ``J_mk`` the log move of
+market m for each contract bought in market k (with couplings)
 
-    K_mn = - sum_k J_mk sum_a [e_a < W_a] c_ak G_an / W_a
+    K_mn = - sum_k J_mk sum_a [e_a < W_an] c_ak G_an / W_an
 
-is the log move of m by forced sales for each unit of log move of n: ``1 / W_a`` over the window is
+is the log move of m by forced sales for each unit of log move of n: ``1 / W_an`` over the window is
 the density of distances to a break. A cascade dies out where the spectral radius of K is below
-1 and tips where it is above, as the loss-given-distress matrices of DebtRank and the threshold
-cascades of fire sales do.
+1 and tips where it is above, as in the linear models of DebtRank and of fire sales.
 
 The radius is the sum of what the accounts contribute: with right and left leading vectors r and l
-of K, ``l' r = 1``, account a brings ``- (l' J c_a) (G_a' r) / W_a``.
+of K, ``l' r = 1``, account a brings ``- (l' J c_a) sum_n r_n G_an / W_an``.
 
 References
 ----------
@@ -33,8 +32,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.cascade.direction import Direction, Move
+from sim.cascade.direction import Direction
 from sim.cascade.static_cascade import Outcome, StaticCascade
+from sim.cascade.static_prices import Levels
 from sim.core.arrays import FloatArray, IntArray, sums
 
 Carrier = Literal["account", "trader", "cohort", "clearer", "market"]
@@ -43,28 +43,24 @@ _STEP = 1e-5  # [1] log move by which an excess is differentiated
 
 
 class Near(NamedTuple):
-    """Accounts that break within the window.
+    """Forced orders (S,) of the accounts that break within the window of one market.
 
     Attributes
     ----------
-    rows : (B,) int64
-        Accounts.
-    rate : (B, M) float64 [1]
-        ``-G_an / W_a``, breaks per unit of log move of each market.
-    place : (S,) int64
-        Of the account of each forced order, among `rows`.
-    market : (S,) int64
+    row, market : (S,) int64
+        Account, and market in which it sells.
     change : (S,) float64 [contracts]
     notional : (S,) float64 [numeraire]
         At the marks of the state.
+    rate : (S,) float64 [1]
+        ``-G_an / W_an`` of the account, breaks for each unit of log move.
     """
 
-    rows: IntArray
-    rate: FloatArray
-    place: IntArray
+    row: IntArray
     market: IntArray
     change: FloatArray
     notional: FloatArray
+    rate: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +137,9 @@ def amplification(
     accounts : pandas.DataFrame
         Table of that name of the state.
     direction : Direction
-        In which the window looks.
+        Its signs say which way each window looks.
     window : float
-        h, largest log move of a market or asset [1], > 0.
+        h, log move of a market [1], > 0.
     base : Outcome
 
     Raises
@@ -153,67 +149,86 @@ def amplification(
     """
     if not 0.0 < window < math.inf:
         raise ValueError(f"the window is {window}; it must be a positive finite number")
-    names = cascade.prices.markets
-    near = _near(cascade, direction.unit(), window, base)
-    sold = np.zeros((len(near.rows), len(names)))
-    np.add.at(sold, (near.place, near.market), near.change)
-    answer = sold.T @ near.rate
-    levels = cascade.prices.at(base.last, base.free)
-    order = sold.sum(axis=0)
-    response = cascade.books.response(base.last, base.anchor, levels.worth, order)
+    prices = cascade.prices
+    names, size = prices.markets, len(prices.markets)
+    near = [
+        _near(cascade, n, sign * window, base)
+        for n, sign in enumerate(direction.signs().tolist())
+    ]
+    answer, order, sensitivity = np.zeros((size, size)), np.zeros(size), np.zeros(size)
+    for n, one in enumerate(near):
+        answer[:, n] = sums(one.market, one.change * one.rate, size)
+        order += sums(one.market, one.change, size)
+        sensitivity[n] = (one.notional * one.rate).sum() / (cascade.open_notional or 1.0)
+    worth = prices.at(base.last, base.free).worth
+    response = cascade.books.response(base.last, base.anchor, worth, order)
     matrix = response @ answer
     radius, left, right = leading(matrix)
-    notional = sums(near.place, near.notional, len(near.rows))
-    whole = cascade.open_notional or 1.0
-    share = (left @ response)[near.market] * near.change * (near.rate @ right)[near.place]
-    rows = near.rows[near.place]
-    parts = accounts.loc[rows, ["account_id", "trader_id", "cohort", "clearer"]]
-    parts = parts.reset_index(drop=True)
-    parts["market"] = [names[m] for m in near.market.tolist()]
-    parts["contribution"] = share
     index = pd.Index(names, name="market")
     return Amplification(
         pd.DataFrame(matrix, index=index, columns=pd.Index(names, name="of")),
         radius,
         pd.DataFrame({"market": names, "left": left, "right": right}),
-        parts if np.isfinite(share).all() else parts.iloc[:0],
-        pd.Series(notional @ near.rate / whole, index=index, name="sensitivity"),
+        _parts(accounts, names, near, left @ response, right),
+        pd.Series(sensitivity, index=index, name="sensitivity"),
         window,
     )
 
 
+def _parts(
+    accounts: pd.DataFrame, names: list[str], near: list[Near], left: FloatArray, right: FloatArray
+) -> pd.DataFrame:
+    """Return what each account and market of sale brings to the radius."""
+    brought = [left[one.market] * one.change * one.rate * right[n] for n, one in enumerate(near)]
+    found = pd.DataFrame(
+        {
+            "row": np.concatenate([one.row for one in near]),
+            "number": np.concatenate([one.market for one in near]),
+            "contribution": np.concatenate(brought),
+        }
+    )
+    found = found[np.isfinite(found["contribution"])]
+    found = found.groupby(["row", "number"], sort=True, as_index=False).sum()
+    who = accounts[["account_id", "trader_id", "cohort", "clearer"]].iloc[found["row"]]
+    where = pd.Series([names[m] for m in found["number"]], dtype=object)
+    parts = who.reset_index(drop=True).assign(market=where)
+    return parts.assign(contribution=found["contribution"].to_numpy())
+
+
 def slopes(cascade: StaticCascade, base: Outcome, rows: IntArray) -> FloatArray:
     """Return the derivatives (B, M) [numeraire] of excesses with respect to log last prices."""
-    found = np.zeros((len(rows), len(base.last)))
-    for n in range(len(base.last)):
-        ends = []
-        for step in (_STEP, -_STEP):
-            last = base.last.copy()
-            last[n] *= math.exp(step)
-            levels = cascade.prices.at(last, base.free)
-            ends.append(cascade.book.excess(levels, base.standing, rows))
-        found[:, n] = (ends[0] - ends[1]) / (2.0 * _STEP)
-    return found
+    columns = [_slope(cascade, base, rows, n) for n in range(len(base.last))]
+    return np.stack(columns, axis=1)
 
 
-def _near(cascade: StaticCascade, unit: Move, window: float, base: Outcome) -> Near:
-    book, prices, standing = cascade.book, cascade.prices, base.standing
-    everybody = np.arange(book.accounts)
-    now = prices.at(base.last, base.free)
-    step = window / max(np.abs(unit.markets).max(), np.abs(unit.assets).max())
-    moved = prices.at(
-        base.last * np.exp(np.where(prices.live, step * unit.markets, 0.0)),
-        base.free * np.exp(step * unit.assets),
-    )
-    before = book.excess(now, standing, everybody)
-    out, rows = book.margin(moved, standing, everybody)
-    rows = rows[before[rows] >= 0.0]
+def _slope(cascade: StaticCascade, base: Outcome, rows: IntArray, n: int) -> FloatArray:
+    ends = [
+        cascade.book.excess(_moved(cascade, base, n, step), base.standing, rows)
+        for step in (_STEP, -_STEP)
+    ]
+    return (ends[0] - ends[1]) / (2.0 * _STEP)
+
+
+def _moved(cascade: StaticCascade, base: Outcome, n: int, step: float) -> Levels:
+    last = base.last.copy()
+    last[n] *= math.exp(step)
+    return cascade.prices.at(last, base.free)
+
+
+def _near(cascade: StaticCascade, n: int, step: float, base: Outcome) -> Near:
+    """Return who breaks if the log price of market n moves by `step`."""
+    book, standing = cascade.book, base.standing
+    moved = _moved(cascade, base, n, step)
+    out, rows = book.margin(moved, standing, book.everybody)
+    now = cascade.prices.at(base.last, base.free)
+    before = book.excess(now, standing, rows)
+    rows, before = rows[before >= 0.0], before[before >= 0.0]
     forced = book.forced(moved, standing, out, rows)
     after = out.equity[rows] - standing.required[rows] * out.maintenance[rows]
-    rate = -slopes(cascade, base, rows) / (before[rows] - after)[:, None]
-    place = np.searchsorted(rows, forced.row)
+    rate = -_slope(cascade, base, rows, n) / (before - after)
     notional = np.abs(forced.change) * book.unit[forced.slot]
-    return Near(rows, rate, place, book.market[forced.slot], forced.change, notional)
+    place = np.searchsorted(rows, forced.row)
+    return Near(forced.row, book.market[forced.slot], forced.change, notional, rate[place])
 
 
 def leading(matrix: FloatArray) -> tuple[float, FloatArray, FloatArray]:

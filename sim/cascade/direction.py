@@ -72,6 +72,15 @@ class Direction:
         """Return the log move for each unit of a small size."""
         return log_move(self.weights, self._prices)
 
+    def signs(self) -> FloatArray:
+        """Return the side (M,), 1 or -1, to which each market goes.
+
+        Markets that the direction leaves alone go with most of the others, else down.
+        """
+        moves = self.unit().markets
+        rest = 1.0 if moves.sum() > 0.0 else -1.0
+        return np.where(moves == 0.0, rest, np.sign(moves))
+
 
 def log_move(returns: Mapping[str, float], prices: StaticPrices) -> Move:
     """Return the move of the log-returns [1] of known markets and assets."""

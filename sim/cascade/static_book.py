@@ -72,11 +72,15 @@ class StaticBook:
     Attributes
     ----------
     accounts : int
+    everybody : (A,) int64
+        All rows.
     clearer : (A,) int16
     owner, market : (P,) int64
         Account and market of each position.
-    unit : (P,) float64 [numeraire]
+    contract_value : (M,) float64 [numeraire]
         Notional of one contract at the marks of the state.
+    unit : (P,) float64 [numeraire]
+        That of each position's market.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class StaticBook:
         balances = tables["balances"]
         names = accounts["account_id"].tolist()
         self.prices, self.accounts = prices, len(names)
+        self.everybody = np.arange(len(names))
         self.rules = [venue.liquidation for venue in scenario.venues.values()]
         self.owner = codes(positions["account_id"], names)
         self.market = codes(positions["market"], prices.markets)
@@ -99,7 +104,8 @@ class StaticBook:
         start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         quantity = positions["quantity"].to_numpy(dtype=np.float64, copy=True)
         now = prices.at(prices.last, prices.free)
-        self.unit = (prices.multiplier * now.mark * now.worth)[self.market]
+        self.contract_value = prices.multiplier * now.mark * now.worth
+        self.unit = self.contract_value[self.market]
         self.start = Standing(
             quantity,
             balance,

@@ -144,8 +144,7 @@ class StaticCascade:
 
     def _round(self, levels: Levels, standing: Standing) -> Forced | None:
         """Return the orders of the accounts that must sell now, or None where nobody must."""
-        everybody = np.arange(self.book.accounts)
-        out, rows = self.book.margin(levels, standing, everybody)
+        out, rows = self.book.margin(levels, standing, self.book.everybody)
         if not len(rows):
             return None
         self.book.open_episodes(standing, out, rows)
@@ -155,4 +154,4 @@ class StaticCascade:
     def _share(self, sold: FloatArray) -> float:
         if self.open_notional == 0.0:
             return 0.0
-        return float(sold @ self.book.unit) / self.open_notional
+        return float((sold * self.book.unit).sum()) / self.open_notional

@@ -34,9 +34,6 @@ from sim.cascade.amplification import Amplification, amplification
 from sim.cascade.direction import Direction
 from sim.cascade.static_cascade import StaticCascade
 
-GRID = 32
-"""Sizes at which a search begins."""
-
 FINEST = 1e-7
 """Width [1] to which a size is bisected at most, as a share of the largest size."""
 
@@ -55,6 +52,9 @@ class Criterion:
         Largest size [1] that is tried; None is where the largest return is 95 %.
     tolerance : float
         Relative width to which the size is found, in (0, 0.1].
+    grid : int
+        Equal steps of size with which a search begins, >= 1; two jumps within one step cannot be
+        told apart where the response falls back between them.
 
     Raises
     ------
@@ -66,12 +66,15 @@ class Criterion:
     share: float = 0.5
     most: float | None = None
     tolerance: float = 1e-3
+    grid: int = 32
 
     def __post_init__(self) -> None:
         for name, top in (("jump", 1.0), ("share", 1.0), ("tolerance", 0.1)):
             value = getattr(self, name)
             if not 0.0 < value <= top:
                 raise ValueError(f"{name} is {value}; it must be above 0 and at most {top:g}")
+        if self.grid < 1:
+            raise ValueError(f"grid is {self.grid}; it must be 1 or more")
 
     def largest(self, direction: Direction) -> float:
         """Return the largest size [1] that is tried along a direction."""
@@ -151,7 +154,7 @@ def critical_shock(
         return known[size]
 
     most = criterion.largest(direction)
-    sizes = [most * k / GRID for k in range(GRID + 1)]
+    sizes = [most * k / criterion.grid for k in range(criterion.grid + 1)]
     previous = sizes[0]
     for size in sizes[1:]:
         if at(size)[1] - at(previous)[1] >= criterion.jump:
@@ -163,7 +166,7 @@ def critical_shock(
     if reached is None:
         ends = at(0.0)[0], at(most)[0]
         return CriticalShock(direction.weights, math.inf, most, math.inf, "none", *ends)
-    low, high = max(0.0, reached - most / GRID), reached
+    low, high = max(0.0, reached - most / criterion.grid), reached
     while _wide(low, high, criterion, most):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if at(middle)[0] >= criterion.share else (middle, high)
@@ -266,7 +269,7 @@ def spectral_size(
     before, (y_before, induced) = 0.0, look(0.0)
     if y_before <= 0.0:
         return 0.0
-    size, target = most / GRID, math.inf
+    size, target = most / criterion.grid, math.inf
     for _ in range(24):
         y, more = look(size)
         if y <= 0.0 or more - induced >= criterion.jump:
