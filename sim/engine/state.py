@@ -20,7 +20,6 @@ from sim.engine.build import build_world
 from sim.engine.model import LiquidationModel
 from sim.engine.pricing import value_markets
 from sim.kernels.margin import MarginOutputs, account_margin
-from sim.schema import resolved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +52,7 @@ def state(
     model = LiquidationModel(world, traders)
     try:
         model.pricing.refresh()
-        return State(state_of(world), resolved(scenario))
+        return State(state_of(world), scenario)
     finally:
         model.release()
 

@@ -29,12 +29,17 @@ def liquidation_findings(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _own_steps(venue: Venue, rule: TierStepsLiquidation) -> bool:
-    """Return whether a venue states the steps itself; a preset's may meet other tiers."""
+    """Return whether a venue states the steps itself; a preset's may meet other tiers.
+
+    A resolved venue, which says that it has no preset, was judged when it was first read.
+    """
+    if venue.preset is None:
+        return "preset" not in venue.model_fields_set
     stated = venue.bundled().liquidation
     same = isinstance(stated, TierStepsLiquidation) and (
         (stated.drop, stated.from_tier) == (rule.drop, rule.from_tier)
     )
-    return venue.preset is None or not same
+    return not same
 
 
 def _step_findings(
