@@ -3,8 +3,8 @@ r"""The amplification matrix: how forced sales answer a move, linearised.
 An account a with excess ``e_a`` >= 0 is near its margin, as market n goes, if a log move h of n
 alone, the window, takes its excess; ``W_an`` is what it loses then. With ``G_an`` the derivative of
 its excess with respect to the log price of n (through its own mark, indices and the value of its
-collateral), ``c_am`` the signed contracts that it then sells of market m, and ``J_mk`` the log move of
-market m for each contract bought in market k (with couplings)
+collateral), ``c_am`` the signed contracts that it then sells of market m, and ``J_mk`` the log move
+of market m for each contract bought in market k (with couplings)
 
     K_mn = - sum_k J_mk sum_a [e_a < W_an] c_ak G_an / W_an
 
@@ -152,8 +152,7 @@ def amplification(
     prices = cascade.prices
     names, size = prices.markets, len(prices.markets)
     near = [
-        _near(cascade, n, sign * window, base)
-        for n, sign in enumerate(direction.signs().tolist())
+        _near(cascade, n, sign * window, base) for n, sign in enumerate(direction.signs().tolist())
     ]
     answer, order, sensitivity = np.zeros((size, size)), np.zeros(size), np.zeros(size)
     for n, one in enumerate(near):
@@ -191,8 +190,9 @@ def _parts(
     found = found.groupby(["row", "number"], sort=True, as_index=False).sum()
     who = accounts[["account_id", "trader_id", "cohort", "clearer"]].iloc[found["row"]]
     where = pd.Series([names[m] for m in found["number"]], dtype=object)
-    parts = who.reset_index(drop=True).assign(market=where)
-    return parts.assign(contribution=found["contribution"].to_numpy())
+    parts: pd.DataFrame = who.reset_index(drop=True).assign(market=where)
+    parts["contribution"] = found["contribution"].to_numpy()
+    return parts
 
 
 def slopes(cascade: StaticCascade, base: Outcome, rows: IntArray) -> FloatArray:

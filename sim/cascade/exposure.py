@@ -10,6 +10,7 @@ With ``n_im`` [numeraire, signed] the notional of holder i in market m at the ma
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import permutations
 from typing import Literal
 
 import networkx as nx
@@ -53,8 +54,8 @@ def bipartite(tables: Tables) -> nx.Graph[str]:
     -------
     networkx.Graph
         Nodes ``account:<id>`` (`kind` account, `trader, cohort, clearer, equity, excess`) and
-        ``market:<venue/symbol>`` (`kind` market, `venue, base, quote, depth`); edges with `notional`
-        [numeraire, signed] and `weight`, its size.
+        ``market:<venue/symbol>`` (`kind` market, `venue, base, quote, depth`); edges with
+        `notional` [numeraire, signed] and `weight`, its size.
     """
     graph: nx.Graph[str] = nx.Graph()
     for row in tables["markets"].to_dict("records"):
@@ -80,8 +81,8 @@ def overlap(tables: Tables, by: Holder) -> tuple[sparse.csr_array, list[str]]:
     out.
     """
     table = holdings(tables, by)
-    held = table.groupby(["holder", "market"], sort=True)["notional"].sum()
-    held = held[held != 0.0].reset_index()
+    held = table.groupby(["holder", "market"], sort=True, as_index=False)["notional"].sum()
+    held = held[held["notional"] != 0.0]
     row, names = pd.factorize(held["holder"], sort=True)
     column, markets = pd.factorize(held["market"], sort=True)
     shape = len(names), len(markets)
@@ -104,23 +105,20 @@ def venue_coupling(tables: Tables) -> pd.DataFrame:
     table = holdings(tables, "trader")
     table["gross"] = table["notional"].abs()
     table = table.merge(tables["markets"][["market", "base"]], on="market")
-    by_trader = table.groupby(["holder", "venue"])["gross"].sum().unstack(fill_value=0.0)
-    by_base = table.groupby(["base", "venue"])["gross"].sum().unstack(fill_value=0.0)
-    listed = tables["markets"].groupby("venue")["base"].agg(set)
+    listed = tables["markets"].groupby("venue", sort=True)["base"].agg(set)
+    by_trader, by_base = (
+        table.pivot_table("gross", column, "venue", "sum", fill_value=0).reindex(
+            columns=listed.index, fill_value=0.0
+        )
+        for column in ("holder", "base")
+    )
     rows = []
-    for venue in listed.index:
-        for other in listed.index:
-            if venue == other:
-                continue
-            both = [v in by_trader and (by_trader[v] > 0.0) for v in (venue, other)]
-            common = both[0] & both[1] if venue in by_trader and other in by_trader else None
-            bases = sorted(listed[venue] & listed[other])
-            held = by_base[venue].reindex(bases).fillna(0.0).sum() if venue in by_base else 0.0
-            rows.append(
-                (venue, other, 0 if common is None else int(common.sum()),
-                 0.0 if common is None else float(by_trader.loc[common, venue].sum()),
-                 ",".join(bases), float(held))
-            )  # fmt: skip
+    for venue, other in permutations(listed.index, 2):
+        both = (by_trader[venue] > 0.0) & (by_trader[other] > 0.0)
+        bases = sorted(listed[venue] & listed[other])
+        on_both = float(by_trader.loc[both, venue].sum())
+        held = float(by_base[venue].reindex(bases, fill_value=0.0).sum())
+        rows.append((venue, other, int(both.sum()), on_both, ",".join(bases), held))
     columns = ["venue", "other", "traders", "notional", "shared_bases", "shared_notional"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -148,12 +146,13 @@ def concentration(tables: Tables, by: Holder, top: int) -> pd.DataFrame:
     """
     if top < 1:
         raise ValueError(f"top is {top}; it must be 1 or more")
-    held = holdings(tables, by).groupby(["market", "holder"], sort=True)["notional"].sum()
+    table = holdings(tables, by)
+    held = table.groupby(["market", "holder"], sort=True, as_index=False)["notional"].sum()
     rows = []
     for market in tables["markets"]["market"]:
-        mine = held.loc[market].to_numpy() if market in held.index.levels[0] else np.empty(0)
-        for side, sizes in (("long", mine[mine > 0.0]), ("short", -mine[mine < 0.0])):
-            sizes = np.sort(sizes)[::-1]
+        mine = held.loc[held["market"] == market, "notional"].to_numpy()
+        for side, unsorted in (("long", mine[mine > 0.0]), ("short", -mine[mine < 0.0])):
+            sizes = np.sort(unsorted)[::-1]
             total = float(sizes.sum())
             share = sizes / total if total else sizes
             figures = (float(share @ share), float(share[:top].sum())) if total else (np.nan,) * 2

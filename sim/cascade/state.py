@@ -158,9 +158,9 @@ class State:
         Returns
         -------
         pandas.DataFrame
-            A row per move, market and clearer with positions, and side: `move` [1]; `market, clearer`;
-            `side`, ``sell`` closes longs and ``buy`` shorts; `accounts`; `quantity` [contracts,
-            signed]; `notional` [numeraire, at the marks of the state].
+            A row per move, market and clearer with positions, and side: `move` [1]; `market,
+            clearer`; `side`, ``sell`` closes longs and ``buy`` shorts; `accounts`; `quantity`
+            [contracts, signed]; `notional` [numeraire, at the marks of the state].
 
         Raises
         ------

@@ -13,7 +13,8 @@ positions
 balances
     `account_id, asset, amount` [asset units, negative where owed].
 markets
-    `time` [s]; `market, venue, symbol, base, quote, kind`; `last, anchor, mark, index` [quote/base];
+    `time` [s]; `market, venue, symbol, base, quote, kind`; `last, anchor, mark, index`
+    [quote/base];
     `quote_value` [numeraire/quote], `multiplier` [base/contract], `liquidity` [1],
     `tradable, live, valuing` (takes orders; follows exogenous returns; counts in the value of its
     base), `opening_value`, `depth` [quote, of a sell that moves an undisplaced book by 1 %],
@@ -48,8 +49,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "positions": ("tick", "account_id", "market", "quantity", "entry_price", "notional"),
     "balances": ("tick", "account_id", "asset", "amount"),
     "markets": (
-        "tick", "time", "market", "venue", "symbol", "base", "quote", "kind", "last", "anchor", "mark",
-        "index", "quote_value", "multiplier", "liquidity", "tradable", "live", "valuing",
+        "tick", "time", "market", "venue", "symbol", "base", "quote", "kind", "last", "anchor",
+        "mark", "index", "quote_value", "multiplier", "liquidity", "tradable", "live", "valuing",
         "opening_value", "depth", "impact_slope", "permanent_share", "half_life",
     ),
     "assets": ("tick", "asset", "value", "opening_price", "free_value"),
@@ -125,9 +126,7 @@ def _checked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return chosen.reset_index(drop=True)
 
 
-def read_state(
-    folder: Path, at: float | None
-) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+def read_state(folder: Path, at: float | None) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Return the tables of a checkpoint of a run folder, and the scenario of the run.
 
     Parameters

@@ -240,12 +240,12 @@ class StaticBook:
             p = int(np.flatnonzero(np.isnan(rates))[0])
             clearer = self.prices.venues[self.clearer[self.owner[p]]]
             market = self.prices.markets[self.market[p]]
-            raise ValueError(f"the state has no margin of clearer {clearer!r} for market {market!r}")
+            raise ValueError(
+                f"the state has no margin of clearer {clearer!r} for market {market!r}"
+            )
 
 
-def _margin_tables(
-    margin: pd.DataFrame, scenario: Scenario, prices: StaticPrices
-) -> MarginTables:
+def _margin_tables(margin: pd.DataFrame, scenario: Scenario, prices: StaticPrices) -> MarginTables:
     """Return the margin tables of the scenario with the rates of the state."""
     v, m = codes(margin["clearer"], prices.venues), codes(margin["market"], prices.markets)
     t = margin["tier"].to_numpy(dtype=np.int64)

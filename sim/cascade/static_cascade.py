@@ -97,9 +97,7 @@ class StaticCascade:
         last, anchor, free = self.prices.last, self.prices.anchor, self.prices.free
         nothing = np.zeros(len(self.notional))
         broken = np.zeros(self.book.accounts, dtype=bool)
-        return Outcome(
-            last, anchor, free, self.book.start.copy(), nothing, broken, 0, 0.0, 0.0
-        )
+        return Outcome(last, anchor, free, self.book.start.copy(), nothing, broken, 0, 0.0, 0.0)
 
     def run(self, move: Move) -> Outcome:
         """Return where the cascade after a move comes to rest.

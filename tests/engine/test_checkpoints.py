@@ -22,9 +22,7 @@ from tests.engine.small_worlds import build, jump, linear, longs, perp, play, ve
 
 OUTPUTS = ("prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms")
 
-examples = partial(
-    settings, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
-)
+examples = partial(settings, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

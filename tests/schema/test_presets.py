@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from sim.schema import (
     Venue,
     list_presets,
     list_versions,
+    load,
     load_mapping,
     load_text,
     preset,
@@ -218,3 +220,11 @@ def test_unknown_preset() -> None:
     """The nearest name is the hint."""
     with pytest.raises(ScenarioError, match="did you mean 'hyperliquid'"):
         preset("hyperliqud")
+
+
+def test_resolved_steps_of_a_preset_may_meet_one_tier() -> None:
+    """A venue of the flagship goes down tiers of which its markets have one: replay reads it."""
+    scenario = load(Path(__file__).parents[2] / "scenarios" / "october-2025.yaml")
+    data = resolved(scenario)
+    assert data["venues"]["bybit"]["liquidation"]["kind"] == "tier_steps"
+    assert resolved(load_mapping(data)) == data
