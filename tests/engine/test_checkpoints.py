@@ -17,6 +17,7 @@ import sim
 from sim.cascade import State
 from sim.cascade.state_tables import TABLES
 from sim.engine.state import state
+from tests.engine.combined_worlds import combined_worlds
 from tests.engine.random_worlds import load, worlds
 from tests.engine.small_worlds import build, jump, linear, longs, perp, play, venue
 
@@ -70,6 +71,22 @@ def test_checkpoints_change_nothing_and_agree(folder, world):
         assert list(frame.columns) == list(TABLES[name])
     for time in times:
         assert_valued_alike(due.state(time))
+
+
+@examples(max_examples=5)
+@given(combined_worlds())
+def test_states_where_all_mechanisms_meet(folder, world):
+    """Halts, outages, recalibrated margins, loans, funding: equity and margin are as recorded."""
+    times = [0.0, 2.0, 5.0, 9.0]
+    due, full = (written(world, folder, check, times) for check in ("due", "full"))
+    for name, frame in due.states.items():
+        pd.testing.assert_frame_equal(frame, full.states[name], check_exact=True)
+    for time in times:
+        found = due.state(time)
+        assert_valued_alike(found)
+        found.amplification()
+        ladder = found.liquidation_ladder(asset=found.markets["base"].iloc[0], moves=[-0.5, 0.5])
+        assert np.isfinite(ladder["notional"]).all()
 
 
 def test_a_calm_stretch_ends_at_a_checkpoint(tmp_path: Path) -> None:
