@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sim.cascade import exposure, ladder, surface, tipping
+from sim.cascade import depth, exposure, ladder, surface, tipping
 from sim.cascade.amplification import Amplification, amplification, slopes
 from sim.cascade.direction import Direction, everything
 from sim.cascade.state_tables import checked_tables, read_state
@@ -97,6 +97,22 @@ class State:
         """The batch-round map of the state."""
         assert isinstance(self.rules, Scenario)
         return StaticCascade(self.tables, self.rules)
+
+    def with_depth(self, factor: float | Mapping[str, float]) -> State:
+        """Return the same state with thinner or deeper books.
+
+        Parameters
+        ----------
+        factor : float or mapping of float
+            Of the depth of all markets, or of some by name [1], > 0.
+
+        Raises
+        ------
+        ValueError
+            A market is unknown, or a factor not a positive finite number.
+        """
+        markets = depth.with_depth(self.cascade, self.markets, factor)
+        return State({**self.tables, "markets": markets}, self.rules)
 
     def bipartite(self) -> nx.Graph[str]:
         """Return the graph of accounts and markets; see `exposure.bipartite`."""

@@ -138,7 +138,8 @@ def read_state(folder: Path, at: float | None) -> tuple[dict[str, pd.DataFrame],
     Raises
     ------
     ValueError
-        The folder has no checkpoint, none at that time, or several and no time is given.
+        The folder has no checkpoint, none at that time, or several and no time is given; or a file
+        in it cannot be read.
     """
     import duckdb
 
@@ -149,12 +150,15 @@ def read_state(folder: Path, at: float | None) -> tuple[dict[str, pd.DataFrame],
         raise ValueError(
             f"{folder} has no {lacking[0]}; a run writes it where record.checkpoints is given"
         )
-    with duckdb.connect(":memory:") as connection:
-        frames = {
-            name: connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
-            for name, path in paths.items()
-        }
-    scenario = json.loads(manifest.read_text(encoding="utf-8"))["scenario"]
+    try:
+        with duckdb.connect(":memory:") as connection:
+            frames = {
+                name: connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
+                for name, path in paths.items()
+            }
+        scenario = json.loads(manifest.read_text(encoding="utf-8"))["scenario"]
+    except (duckdb.Error, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} is no run folder that can be read: {error}") from error
     return state_at(frames, at), scenario
 
 

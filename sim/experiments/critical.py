@@ -136,16 +136,25 @@ def check_critical_shock(
 
 
 def closed_shares(result: Result, before: State) -> tuple[float, float]:
-    """Return the share [1] of all notional that a run closed by force, and the induced part.
+    """Return what a run closed of broken accounts, as shares of all notional.
 
     Parameters
     ----------
     result : Result
     before : State
         Whose marks and notional count.
+
+    Returns
+    -------
+    share, induced : float [1]
+        All of it, and what later generations than the first closed.
+
+    Notes
+    -----
+    Deleveraging counts by half: each contract of a broken account is closed against one of another.
     """
     orders = result.liquidations
-    orders = orders[orders["kind"].isin(BROKEN_KINDS) & (orders["symbol"] != "")]
+    orders = orders[orders["kind"].isin((*BROKEN_KINDS, "adl")) & (orders["symbol"] != "")]
     cascade = before.cascade
     if orders.empty or cascade.open_notional == 0.0:
         return 0.0, 0.0
@@ -153,6 +162,7 @@ def closed_shares(result: Result, before: State) -> tuple[float, float]:
     market = orders["venue"].astype(str) + "/" + orders["symbol"].astype(str)
     share = market.map(unit).to_numpy(dtype=np.float64)
     share = share * orders["quantity"].abs().to_numpy(dtype=np.float64) / cascade.open_notional
+    share = share * np.where(orders["kind"] == "adl", 0.5, 1.0)
     later = orders["generation"].to_numpy(dtype=np.int64) >= 1
     return float(share.sum()), float(share[later].sum())
 

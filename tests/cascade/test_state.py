@@ -121,6 +121,22 @@ def test_ladder_shows_both_sides(found: State) -> None:
     assert found.liquidation_ladder("one/BTC-PERP")["move"].nunique() == 101
 
 
+def test_thinner_books(found: State) -> None:
+    """A tenth of the depth is a tenth of the notional for 1 %, and ten times the radius."""
+    thin = found.with_depth(0.1)
+    for name in ("depth", "liquidity"):
+        assert thin.markets[name].tolist() == pytest.approx((0.1 * found.markets[name]).tolist())
+    slope = found.markets["impact_slope"]
+    assert thin.markets["impact_slope"].tolist() == pytest.approx((10.0 * slope).tolist())
+    before, after = (s.amplification(window=0.5).matrix for s in (found, thin))
+    assert before.to_numpy().any()
+    assert after.to_numpy() == pytest.approx(10.0 * before.to_numpy(), rel=1e-3)
+    some = found.with_depth({"two/BTC-PERP": 0.5}).markets["liquidity"]
+    assert some.tolist() == [1.0, 1.0, 0.5]
+    same = found.with_depth(1.0)
+    pd.testing.assert_frame_equal(same.markets, found.markets, rtol=1e-12)
+
+
 # -- refusals
 
 
@@ -145,6 +161,8 @@ def test_ladder_shows_both_sides(found: State) -> None:
         (lambda s: s.critical_surface("BTC", "BTC"), "must differ"),
         (lambda s: s.critical_surface("BTC", "ETH", points=1), "points is 1"),
         (lambda s: s.overlap("venue"), "by is 'venue'; allowed: account, trader, cohort"),
+        (lambda s: s.with_depth(0.0), "depth factor of 'one/BTC-PERP' is 0.0"),
+        (lambda s: s.with_depth({"one/BTC": 1.0}), "'one/BTC' is unknown"),
         (lambda s: s.concentration(top=0), "top is 0"),
         (lambda s: Criterion(jump=0.0), "jump is 0.0"),
         (lambda s: Criterion(share=1.5), "share is 1.5"),

@@ -179,3 +179,15 @@ def test_states_that_are_not_there(tmp_path: Path) -> None:
     assert not list(run.glob("state_*"))
     with pytest.raises(ValueError, match=r"record\.checkpoints"):
         State.load(run)
+
+
+@pytest.mark.parametrize("name", ["state_accounts.parquet", "manifest.json"])
+def test_a_damaged_run_folder(tmp_path: Path, name: str) -> None:
+    result = play(tmp_path, longs((1, 500)), record={"checkpoints": [1]})
+    run = result.save(tmp_path / "results", figures=False)
+    (run / name).write_text("[1, 2]")
+    with pytest.raises(ValueError, match="no run folder that can be read"):
+        State.load(run)
+    (run / name).unlink()
+    with pytest.raises(ValueError, match=f"has no {name}"):
+        State.load(run)

@@ -9,9 +9,11 @@ import pytest
 
 import sim
 from sim.cascade import Criterion
+from sim.engine.state import state
 from sim.experiments import check_critical_shock, measured_critical_shock
+from sim.experiments.critical import closed_shares
 from tests.analytic.bench import ANALYTIC, pareto_book, venues_book
-from tests.engine.small_worlds import FLAT, build, linear, longs, perp, venue
+from tests.engine.small_worlds import FLAT, build, jump, linear, longs, perp, play, venue
 
 
 def test_saddle_node_by_runs(tmp_path: Path) -> None:
@@ -65,6 +67,16 @@ def test_a_whale_that_breaks_is_no_jump(tmp_path: Path) -> None:
     assert found.shock.criterion == "share"
     # 300 - 1000 s < 0.1 * 1000 (1 - s)
     assert found.shock.size == pytest.approx(200 / 900, rel=0.01)
+
+
+def test_deleveraging_closes_the_broken_account_and_another(tmp_path: Path) -> None:
+    """Half of all notional is the bankrupt long's; the short that takes it is not broken."""
+    book = [*longs((10, 300)), ("s", "ts", "one", {"USDT": 9000}, [("one/BTC-PERP", -10, 100)])]
+    rules = {"one": venue(waterfall=[{"kind": "adl"}])}
+    fields: dict[str, Any] = {"venues": rules, "markets": [perp(impact=FLAT)], "horizon": 2}
+    result = play(tmp_path, book, **fields, shocks=[jump(-0.5, at=0)])
+    assert set(result.liquidations["kind"]) == {"adl"}
+    assert closed_shares(result, state(build(tmp_path, book, **fields))) == (0.5, 0.0)
 
 
 @pytest.mark.parametrize(
