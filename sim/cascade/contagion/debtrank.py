@@ -33,7 +33,7 @@ from sim.core.arrays import FloatArray
 
 Kind = Literal["linear", "single_hit"]
 
-_ROUNDS = 2_000  # rounds after which the limit of the linear variant is solved for
+_ROUNDS = 1_000  # rounds after which the limit of the linear variant is solved for
 
 
 def debtrank(
@@ -76,7 +76,7 @@ def debtrank(
     Notes
     -----
     The linear variant goes on until no figure changes any more; where that has not come about
-    after 2,000 rounds, its limit, the least solution of ``h = min(1, shock + Lambda h)``, is
+    after 1,000 rounds, its limit, the least solution of ``h = min(1, shock + Lambda h)``, is
     solved for. A node that is hit twice passes on only the first hit in the single-hit variant, so
     that a larger shock can do less harm there.
 

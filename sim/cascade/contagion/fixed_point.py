@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import gmres, spsolve
 
 from sim.cascade.contagion.arguments import Sparse, times
 from sim.core.arrays import BoolArray, FloatArray
@@ -15,7 +15,9 @@ from sim.core.arrays import BoolArray, FloatArray
 TOLERANCE = 1e-12
 """Share of a bound by which something must fall short of it to count as below."""
 
-_DENSE = 400  # unknowns up to which the dense solver is the faster one
+_DENSE = 400  # unknowns up to which a dense solve is the faster one
+_RESIDUAL = 1e-14  # share of the largest bound to which a Krylov solution is refined
+_REFINEMENTS = 8  # solves before elimination takes over
 
 
 def greatest(
@@ -60,7 +62,9 @@ def greatest(
         solution[~below] = cap[~below]
         held = np.where(below, 0.0, solution)
         inflow = alpha * source[below] + beta * times(matrix, held)[below]
-        solution[below] = _solve(beta * matrix[below][:, below], inflow)
+        solution[below] = _solve(
+            sparse.csr_array(beta * matrix[below][:, below]), inflow, cap[below]
+        )
         rounds += 1
 
 
@@ -97,10 +101,22 @@ def _reached(matrix: Sparse, source: FloatArray, cap: FloatArray) -> BoolArray:
         reached = more
 
 
-def _solve(matrix: Sparse, source: FloatArray) -> FloatArray:
-    """Return the solution of ``x = source + matrix x``."""
+def _solve(matrix: Sparse, source: FloatArray, scale: FloatArray) -> FloatArray:
+    """Return the solution of ``x = source + matrix x``, where x is of the size of `scale`.
+
+    Large networks of claims fill up under elimination. GMRES takes a few products instead and is
+    repeated on what is left over until that is rounding; where it is not, elimination decides.
+    """
     size = len(source)
     if size <= _DENSE:
         return np.asarray(np.linalg.solve(np.eye(size) - matrix.toarray(), source))
-    system = sparse.csc_array(sparse.eye_array(size) - matrix)
-    return np.asarray(spsolve(system, source), dtype=np.float64)
+    scaled = sparse.diags_array(1.0 / scale) @ matrix @ sparse.diags_array(scale)
+    system = sparse.csr_array(sparse.eye_array(size) - scaled)
+    wanted = source / scale
+    found = np.zeros(size)
+    for _ in range(_REFINEMENTS):
+        left = wanted - times(system, found)
+        if np.abs(left).max() <= _RESIDUAL:
+            return found * scale
+        found = found + gmres(system, left, rtol=1e-6, restart=40, maxiter=5)[0]
+    return np.asarray(spsolve(sparse.csc_array(system), wanted)) * scale

@@ -261,3 +261,29 @@ def test_a_bad_argument_is_refused_in_one_sentence(name: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         run()
     assert "\n" not in str(caught.value)
+
+
+def test_a_long_ring_that_barely_damps_reaches_its_closed_form() -> None:
+    size, kept, hit = 1_000, 0.9999, 1e-3
+    ring = sparse.coo_array((np.full(size, kept), (np.arange(1, size + 1) % size, np.arange(size))))
+    result = debtrank(ring, 1.0, {0: hit})
+    want = kept ** np.arange(size) * hit / (1.0 - kept**size)
+    assert result.stress == pytest.approx(want, rel=1e-9)
+
+
+def test_a_large_network_clears_exactly() -> None:
+    rng = np.random.default_rng(7)
+    size = 1_500
+    owed = rng.exponential(size=(size, size)) * (rng.random((size, size)) < 0.005)
+    np.fill_diagonal(owed, 0.0)
+    owed *= 10.0 ** rng.uniform(0.0, 6.0, size)[:, None]
+    assets = rng.exponential(0.05, size) * owed.sum(axis=1)
+    result = rogers_veraart(owed, assets, 0.9, 0.8)
+    assert result.defaulted.sum() > 400
+    assert result.rounds < 30
+    for paid in (result.payments, result.least):
+        received = (owed / np.maximum(owed.sum(axis=1), 1e-300)[:, None]).T @ paid
+        full = assets + received >= result.obligations * (1.0 - 1e-11)
+        want = np.where(full, result.obligations, 0.9 * assets + 0.8 * received)
+        assert paid == pytest.approx(want, rel=1e-9, abs=1e-9)
+    assert result.total_equity + result.total_costs == pytest.approx(assets.sum(), rel=1e-12)
