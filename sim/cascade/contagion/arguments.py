@@ -130,7 +130,7 @@ def _from_frame(frame: pd.DataFrame, name: str) -> tuple[pd.Index, Sparse]:
         raise ValueError(f"{name} has shape {frame.shape}; it must be square (N, N)")
     if not (frame.index.is_unique and frame.columns.is_unique):
         raise ValueError(f"{name} names nodes twice")
-    strange = frame.index.symmetric_difference(frame.columns)
+    strange = frame.index.symmetric_difference(frame.columns, sort=False)
     if len(strange):
         raise ValueError(f"{name} has other names in rows than in columns: {_listed(strange)}")
     values = numbers(frame.loc[:, frame.index], name)
@@ -186,12 +186,12 @@ def per_node(
 def _by_name(values: pd.Series, labels: pd.Index, name: str, missing: float | None) -> FloatArray:
     if not values.index.is_unique:
         raise ValueError(f"{name} names nodes twice")
-    unknown = values.index.difference(labels)
+    unknown = values.index.difference(labels, sort=False)
     if len(unknown):
         raise ValueError(
             f"{name} names unknown nodes: {_listed(unknown)}; known: {_listed(labels)}"
         )
-    left_out = labels.difference(values.index)
+    left_out = labels.difference(values.index, sort=False)
     if len(left_out) and missing is None:
         raise ValueError(f"{name} lacks the nodes {_listed(left_out)}")
     known = pd.Series(numbers(values, name), index=values.index)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from scipy import sparse
 
 from sim.cascade.contagion.arguments import Network, per_node
 from sim.core.arrays import FloatArray
+
+Named: TypeAlias = "Mapping[str, float] | pd.Series[Any]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +49,12 @@ class VenueClaims:
         """Edge i -> j is what i loses if j is worth nothing [numeraire]."""
         return self.liabilities.transposed
 
-    def shock(self, lost: Mapping[str, float]) -> FloatArray:
+    def shock(self, lost: Named) -> FloatArray:
         """Return the stress of each node [1] if venues lose a share of what they hold.
 
         Parameters
         ----------
-        lost : mapping of venue to share in [0, 1]
+        lost : mapping or Series of venue to share in [0, 1]
 
         Raises
         ------
@@ -63,12 +66,12 @@ class VenueClaims:
         shares[: len(known)] = per_node(lost, pd.Index(known), "lost", high=1.0, missing=0.0)
         return shares
 
-    def external_assets(self, lost: Mapping[str, float] | None = None) -> FloatArray:
+    def external_assets(self, lost: Named | None = None) -> FloatArray:
         """Return what each node has outside the network [numeraire] after a loss in custody.
 
         Parameters
         ----------
-        lost : mapping of venue to share in [0, 1], or None
+        lost : mapping or Series of venue to share in [0, 1], or None
             Share that is lost of all that a venue holds: the money of its traders and its capital.
 
         Returns
@@ -86,15 +89,15 @@ class VenueClaims:
         due = np.asarray(self.liabilities.matrix.sum(axis=0), dtype=np.float64)
         venues = np.array([name.startswith("venue:") for name in self.labels])
         held = np.where(venues, np.maximum(owed - due, 0.0), 0.0) + self.own
-        return held * (1.0 - self.shock(lost or {}))
+        return held * (1.0 - self.shock({} if lost is None else lost))
 
 
 def venue_claims(
     cohorts: pd.DataFrame,
     tick: int | None = None,
     by: str = "cohort",
-    capital: Mapping[str, float] | None = None,
-    outside: Mapping[str, float] | None = None,
+    capital: Named | None = None,
+    outside: Named | None = None,
 ) -> VenueClaims:
     """Return the claims between venues and those who hold accounts there.
 
@@ -108,10 +111,10 @@ def venue_claims(
         Recorded tick to take; None for the last.
     by : str
         Column that names the owners.
-    capital : mapping of venue to money [numeraire], >= 0, or None
+    capital : mapping or Series of venue to money [numeraire], >= 0, or None
         What a venue has of its own, such as `insurance_fund` of the table ``venues``. Those left
         out have 0.
-    outside : mapping of owner to money [numeraire], >= 0, or None
+    outside : mapping or Series of owner to money [numeraire], >= 0, or None
         What owners have elsewhere. Those left out have 0.
 
     Returns
@@ -123,6 +126,11 @@ def venue_claims(
     ValueError
         If a column is missing, the table has no such tick or no row, an equity is not finite, or
         a name is unknown.
+
+    Notes
+    -----
+    Money in transit between venues and in outside wallets is in no row of ``cohorts``; give it as
+    `outside`. A cohort counts as one owner, whoever of its traders the money belongs to.
     """
     rows = _rows(cohorts, tick, by)
     net = rows.groupby([by, "venue"], sort=True)["equity"].sum().reset_index()
@@ -137,16 +145,21 @@ def venue_claims(
     places = (np.concatenate([venue, owner]), np.concatenate([owner, venue]))
     matrix = sparse.csr_array((np.concatenate([claim, debt]), places), shape=(size, size))
     matrix.eliminate_zeros()
-    own = np.concatenate([
-        per_node(given or {}, pd.Index([name.split(":", 1)[1] for name in part]), what, missing=0.0)
-        for given, part, what in ((capital, names, "capital"), (outside, owners, "outside"))
-    ])  # fmt: skip
+    own = np.concatenate([_money(capital, names, "capital"), _money(outside, owners, "outside")])
     has = np.bincount(owner, claim, minlength=size)
     return VenueClaims(Network(labels, matrix), own + has, own)
 
 
+def _money(given: Named | None, nodes: list[str], name: str) -> FloatArray:
+    """Return the money of nodes ``kind:name``, 0 where none is given."""
+    plain = pd.Index([node.split(":", 1)[1] for node in nodes])
+    return per_node({} if given is None else given, plain, name, missing=0.0)
+
+
 def _rows(cohorts: pd.DataFrame, tick: int | None, by: str) -> pd.DataFrame:
     """Return the checked rows of one tick with names as text."""
+    if by in ("tick", "venue", "equity"):
+        raise ValueError(f"by is {by!r}; it must be a column that names the owners of accounts")
     missing = [name for name in ("tick", by, "venue", "equity") if name not in cohorts.columns]
     if missing:
         raise ValueError(f"table 'cohorts' lacks the columns {', '.join(missing)}")

@@ -44,7 +44,7 @@ def test_debtrank_and_clearing_agree_where_the_venue_has_nothing_of_its_own() ->
 
 
 def test_capital_of_the_venue_pays_first() -> None:
-    claims = venue_claims(_cohorts(), capital={"beta": 40.0})
+    claims = venue_claims(_cohorts(), capital=pd.Series({"alpha": 0.0, "beta": 40.0}))
     result = eisenberg_noe(claims.liabilities, claims.external_assets({"beta": 0.25}))
     frame = result.frame()  # beta holds 160 + 40, loses 50: 10 are missing
     assert frame.loc["venue:beta", "shortfall"] == pytest.approx(10.0)
@@ -81,6 +81,7 @@ def test_single_traders_are_owners_too() -> None:
     [
         (lambda t: venue_claims(t.drop(columns="equity")), "lacks the columns equity"),
         (lambda t: venue_claims(t, by="trader_id"), "lacks the columns trader_id"),
+        (lambda t: venue_claims(t, by="venue"), "by is 'venue'"),
         (lambda t: venue_claims(t.iloc[:0]), "no rows"),
         (lambda t: venue_claims(t, tick=3), "no tick 3; it has 2 from 0 to 7"),
         (lambda t: venue_claims(t.assign(equity=np.nan)), "not finite at tick 7"),

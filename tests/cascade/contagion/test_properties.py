@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -53,6 +55,26 @@ def test_both_vectors_clear_and_are_ordered(owed, assets, alpha, beta) -> None:
     assert (result.payments <= result.obligations).all()
     assert result.rounds <= SIZE
     assert not (result.defaulted & ~result.least_defaulted).any()
+
+
+@settings(max_examples=40)
+@given(MATRIX, VECTOR, SHARE, st.sampled_from([0.0, 0.3, 0.6, 0.9]))
+def test_greatest_and_least_among_all_that_clear(owed, assets, alpha, beta) -> None:
+    result = rogers_veraart(owed, assets, alpha, beta)
+    total = owed.sum(axis=1)
+    inflow = (owed / np.where(total > 0.0, total, 1.0)[:, None]).T
+    clearing = []
+    for solvent in product([True, False], repeat=SIZE):
+        default = ~np.array(solvent)
+        paid = np.where(default, 0.0, total)
+        known = alpha * assets + beta * inflow @ paid
+        part = beta * inflow[np.ix_(default, default)]
+        paid[default] = np.linalg.solve(np.eye(default.sum()) - part, known[default])
+        if ((assets + inflow @ paid < total * (1.0 - 1e-12)) == default).all():
+            clearing.append(paid)
+    slack = 1e-9 * (1.0 + total.max())
+    assert np.abs(np.max(clearing, axis=0) - result.payments).max() <= slack
+    assert np.abs(np.min(clearing, axis=0) - result.least).max() <= slack
 
 
 @given(MATRIX, VECTOR, SHARE, SHARE)
@@ -181,6 +203,15 @@ def test_what_is_given_is_not_changed() -> None:
     assert matrix.nnz == 1
     assert equity.tolist() == [1.0, 1.0]
     assert shock.tolist() == [0.5, 0.5]
+
+
+def test_names_of_any_kind_may_be_mixed() -> None:
+    graph = nx.DiGraph([(1, "b", {"weight": 2.0})])
+    assert debtrank(graph, {"b": 1.0, 1: 8.0}, {"b": 1.0}).stress.tolist() == [0.25, 1.0]
+    with pytest.raises(ValueError, match="equity lacks the nodes b"):
+        debtrank(graph, {1: 8.0}, 0.0)
+    with pytest.raises(ValueError, match="unknown nodes: x, 3"):
+        debtrank(graph, 1.0, {"x": 1.0, 3: 1.0})
 
 
 def test_rounds_can_be_counted_out() -> None:
