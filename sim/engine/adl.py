@@ -50,11 +50,12 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     """Close diverted accounts against others, at the price that their clearer's rule says.
 
     Every position of a diverted account has the same relative distance to its bankruptcy
-    price, ``equity / gross notional``, collateral at no more than its worth: filled there, the account is left with nothing and
-    owes nothing. The distance is at most `FARTHEST`. What an account then still owes, as all
-    of its debt at a mark, walks down the waterfall; what it has left goes where the clearer's
-    fees go, if the clearer takes remainders. No book is needed, only a venue that is up and a
-    market that is not halted. Both sides are booked and recorded.
+    price, ``equity / gross notional``, with collateral at no more than its worth: filled there,
+    the account is left with nothing and owes nothing. The distance is at most `FARTHEST`. What
+    an account then still owes, as all of its debt at a mark, walks down the waterfall; what it
+    has left goes where the clearer's fees go, if the clearer takes remainders. No book is
+    needed, only a venue that is up and a market that is not halted. Both sides are booked and
+    recorded.
 
     Returns
     -------
