@@ -72,7 +72,12 @@ def _show_venue(name: str, *, as_json: bool) -> None:
     rules += [(at, "none" if x is None else _cell(x), "default") for at, x in defaults(name)]
     blocks = [_block(place) for place, _, _ in rules]
     rules.sort(key=lambda rule: blocks.index(_block(rule[0])))
-    emit_table("rules (default: what stands where the venue states nothing)", ("key", "value", "source"), rules, left=3)
+    emit_table(
+        "rules (default: what stands where the venue states nothing)",
+        ("key", "value", "source"),
+        rules,
+        left=3,
+    )
     if figures:
         rows = list(leaves({"figures": figures}))
         shown = [

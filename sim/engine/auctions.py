@@ -120,10 +120,10 @@ class AuctionHouse(LoanRule):
             order = np.argsort(lots.size * lots.worth * lots.mark, kind="stable")
             order = order[chosen[lots.owner[order]]]
             self.market[lots.rows[lots.owner[order]]] = lots.market[order]  # the last one stays
-            self.top[world.ledger.slots(rows)[0]] = 0.0
             self.open = np.sort(np.concatenate([self.open, rows]))
             world.required[rows] = IN_AUCTION
         self.start[rows] = world.tick
+        self.top[world.ledger.slots(rows)[0]] = 0.0
         of_chosen = chosen[lots.owner]
         self.top[lots.slots[of_chosen]] = starting_price(lots.mark[of_chosen], self.rule.buffer)
         due = start_reward(self.tab[rows] - self.raised[rows], self.rule.tip, self.rule.chip)

@@ -26,6 +26,9 @@ def test_what_layers_paid_of_many_venues_has_a_table_of_its_own(
 ) -> None:
     lines = shown(capsys, 5)
     rows = [line.split() for line in lines]
-    assert [row for row in rows if row[:1] == ["v3"]] == [["v3", "1,000,000.00"], ["v3", "7.25", "0"]]
+    assert [row for row in rows if row[:1] == ["v3"]] == [
+        ["v3", "1,000,000.00"],
+        ["v3", "7.25", "0"],
+    ]
     assert "layers" in lines
     assert max(len(line) for line in lines) < 60

@@ -12,7 +12,7 @@ LOAN = {"loan_to_value": 0.6, "liquidation_threshold": 0.7}
 PRICES = {"WETH": 1000.0, "WBTC": 50_000.0}
 
 
-def put_up(folder, accounts, shocks, *, horizon=60, sizes=None, **keepers):
+def put_up(folder, accounts, shocks, *, horizon=60, sizes=None, rule=None, **keepers):
     """Play vaults of two kinds of collateral in ticks of 90 s."""
     fund = {"kind": "insurance_fund", "size": 0} if sizes is None else sizes
     scenario = build(
@@ -22,7 +22,8 @@ def put_up(folder, accounts, shocks, *, horizon=60, sizes=None, **keepers):
         venues={
             "pool": {
                 "margin": {"kind": "cross", "loans": dict.fromkeys(PRICES, LOAN)},
-                "liquidation": {"kind": "auction", "tip": 0, "chip": 0, "keepers": keepers},
+                "liquidation": {"kind": "auction", "tip": 0, "chip": 0, "keepers": keepers}
+                | (rule or {}),
                 "waterfall": [fund, {"kind": "clearer"}],
             }
         },
@@ -75,3 +76,17 @@ def test_a_penalty_goes_to_the_fund_of_what_was_the_largest_as_the_auction_began
     last = table[table["tick"] == 59].set_index("symbol")["value"]
     assert last["WBTC-USDC"] == 0
     assert last["WETH-USDC"] > 4_000
+
+
+def test_what_cannot_be_sold_as_an_auction_starts_anew_joins_at_the_mark_of_later(tmp_path):
+    # No step pays before the auction starts anew at its 17th, when the book of WBTC is empty;
+    # WBTC halves before it can be sold again. At its first starting price nobody would take it.
+    shocks = [
+        jump(-0.3, at=90, asset="WETH"),
+        jump(-0.2, at=180, asset="WETH"),
+        {"kind": "depth", "at": 90 * 16, "until": 90 * 22, "factor": 0, "asset": "WBTC"},
+        jump(-0.5, at=90 * 19, asset="WBTC"),
+    ]
+    result = put_up(tmp_path, [vault("a", 130_000, 100, 2)], shocks, rule={"cusp": 0.85})
+    # 1.1 * 0.99^10 is the first below 1.
+    assert events(result, "auction", "tick", "symbol") == [(28, "WETH-USDC"), (28, "WBTC-USDC")]
