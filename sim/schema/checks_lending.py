@@ -62,8 +62,8 @@ def _protocol_findings(
         found = f"'{kind}' on a venue that lists {odd[0]}"
         yield Finding((*path, "liquidation", "kind"), found, allowed)
     for number, layer in enumerate(venue.waterfall):
-        if layer.kind == "adl":
-            found = f"'adl' beside liquidation '{kind}'"
+        if layer.kind in ("adl", "tear_up"):
+            found = f"'{layer.kind}' beside liquidation '{kind}'"
             allowed = "insurance_fund or socialise: deposits have no counterparty that won"
             yield Finding((*path, "waterfall", number, "kind"), found, allowed)
         if isinstance(layer, Socialise) and layer.basis == "counterparties":

@@ -102,6 +102,11 @@ CASES = {
         "venues.pool.waterfall.0.kind",
         ("'adl' beside liquidation 'fixed_spread'", "no counterparty"),
     ),
+    "deposits torn up": (
+        ("      - {kind: clearer}", "      - {kind: tear_up}"),
+        "venues.pool.waterfall.1.kind",
+        ("'tear_up' beside liquidation 'fixed_spread'", "no counterparty"),
+    ),
     "counterparties of deposits": (
         (
             "      - {kind: insurance_fund, size: 1e6}",
