@@ -11,13 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.cascade import Cascade, State
+from sim.cascade import Cascade
 from sim.cascade.state_tables import file_name, state_at
 from sim.core.errors import RunError
 from sim.engine.parquet import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sim.cascade import State
 
 TABLES = ("prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms")
 """Tables of a run folder."""
@@ -73,6 +75,8 @@ class Result:
         ValueError
             There is no such checkpoint, or several and no time is given.
         """
+        from sim.cascade import State
+
         return State(state_at(self.states, at), self.manifest["scenario"])
 
     def save(self, root: str | Path = "results", figures: bool = True) -> Path:
