@@ -238,6 +238,37 @@ class State:
         along, rule = self._direction(direction), criterion or tipping.Criterion()
         return tipping.predicted(self.cascade, self.accounts, along, rule, window)
 
+    def response(
+        self,
+        sizes: Sequence[float],
+        direction: Mapping[str, float] | None = None,
+        *,
+        window: float = DEFAULT_WINDOW,
+    ) -> pd.DataFrame:
+        """Return what shocks of several sizes do, and the radius after each.
+
+        Parameters
+        ----------
+        sizes : sequence of float
+            Sizes [1], >= 0.
+        direction : mapping of float, optional
+            Return of markets or assets for each unit of size; all markets down alike by default.
+        window : float
+            Of the amplification matrix [1], > 0.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `size, share, first_share, accounts, rounds, radius`; see `surface.response`.
+
+        Raises
+        ------
+        ValueError
+            An argument is out of its range.
+        """
+        along = self._direction(direction)
+        return surface.response(self.cascade, self.accounts, along, sizes, window)
+
     def critical_surface(
         self,
         asset_a: str,

@@ -29,6 +29,9 @@ from sim.core.errors import RunError
 if TYPE_CHECKING:
     from sim.schema import Scenario
 
+RUNAWAY = 1e9
+"""Multiple of its price at the state beyond which a market has run away [1]."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -105,7 +108,7 @@ class StaticCascade:
         Raises
         ------
         RunError
-            It did not within ``engine.max_generations`` batches.
+            It did not within ``engine.max_generations`` batches, or a price ran away.
         """
         last, anchor, free = self.moved(move)
         standing = self.book.start.copy()
@@ -126,6 +129,8 @@ class StaticCascade:
             size = len(last)
             net, gross = sums(market, change, size), sums(market, np.abs(change), size)
             last, average = self.books.batch(last, anchor, levels.worth, net, gross)
+            if not (last <= RUNAWAY * self.prices.last).all():
+                raise RunError("a price ran away in the cascade at the state")
             self.book.settle(standing, forced, average)
         raise RunError(
             f"the cascade at the state did not settle within engine.max_generations = "

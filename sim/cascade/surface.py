@@ -1,12 +1,14 @@
-"""Critical shocks of two assets together, over the directions between the two."""
+"""How a state answers many shocks: along one direction, and over those between two assets."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from sim.cascade.amplification import amplification
 from sim.cascade.direction import Direction
 from sim.cascade.static_cascade import StaticCascade
 from sim.cascade.tipping import Criterion, critical_shock, static_response
@@ -58,3 +60,47 @@ def critical_surface(
         returns = found.returns[asset_a], found.returns[asset_b]
         rows.append((asset_a, asset_b, angle, *returns, found.size, *ends))
     return pd.DataFrame(rows, columns=list(SURFACE_COLUMNS))
+
+
+def response(
+    cascade: StaticCascade,
+    accounts: pd.DataFrame,
+    direction: Direction,
+    sizes: Sequence[float],
+    window: float,
+) -> pd.DataFrame:
+    """Return what shocks of several sizes along a direction do.
+
+    Parameters
+    ----------
+    cascade : StaticCascade
+    accounts : pandas.DataFrame
+        Table of that name of the state.
+    direction : Direction
+    sizes : sequence of float
+        Sizes [1], >= 0.
+    window : float
+        Of the amplification matrix [1], > 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per size, ascending: `size` [1]; `share` [1] of all notional that the cascade closes
+        and `first_share` [1] that the shock itself does; `accounts` that sell; `rounds`, batches;
+        `radius` [1] of the amplification matrix where the cascade came to rest.
+
+    Raises
+    ------
+    ValueError
+        A size or the window is out of its range, or there is no size.
+    """
+    if not len(sizes):
+        raise ValueError("there are no sizes; give at least one")
+    rows = []
+    for size in sorted(set(map(float, sizes))):
+        end = cascade.run(direction.move(size))
+        radius = amplification(cascade, accounts, direction, window, end).radius
+        sold = int(end.broken.sum())
+        rows.append((size, end.share, end.first_share, sold, end.rounds, radius))
+    columns = ["size", "share", "first_share", "accounts", "rounds", "radius"]
+    return pd.DataFrame(rows, columns=columns)

@@ -33,6 +33,7 @@ import pandas as pd
 from sim.cascade.amplification import Amplification, amplification
 from sim.cascade.direction import Direction
 from sim.cascade.static_cascade import StaticCascade
+from sim.core.errors import RunError
 
 FINEST = 1e-7
 """Width [1] to which a size is bisected at most, as a share of the largest size."""
@@ -207,10 +208,16 @@ def _critical(
 def static_response(
     cascade: StaticCascade, direction: Direction
 ) -> Callable[[float], tuple[float, float]]:
-    """Return the response of the static cascade map of a state."""
+    """Return the response of the static cascade map of a state.
+
+    A cascade that comes to no rest, or to no finite price, counts as one that closes everything.
+    """
 
     def respond(size: float) -> tuple[float, float]:
-        outcome = cascade.run(direction.move(size))
+        try:
+            outcome = cascade.run(direction.move(size))
+        except RunError:
+            return 1.0, 1.0
         return outcome.share, outcome.induced
 
     return respond
@@ -261,7 +268,10 @@ def spectral_size(
     """
 
     def look(size: float) -> tuple[float, float]:
-        base = cascade.run(direction.move(size)) if size else cascade.at_rest()
+        try:
+            base = cascade.run(direction.move(size)) if size else cascade.at_rest()
+        except RunError:
+            return -1.0, 1.0
         left = 1.0 - amplification(cascade, accounts, direction, window, base).radius
         return math.copysign(left * left, left), base.induced
 

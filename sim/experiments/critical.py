@@ -18,6 +18,7 @@ import pandas as pd
 from sim.cascade.direction import Direction
 from sim.cascade.tables import BROKEN_KINDS
 from sim.cascade.tipping import Criterion, CriticalShock, critical_shock, static_response
+from sim.core.errors import ConservationError, RunError
 from sim.engine import run
 from sim.engine.state import state
 from sim.schema import load_mapping, resolved
@@ -40,7 +41,8 @@ class Measured:
     shock : CriticalShock
         Without predictions.
     runs : pandas.DataFrame
-        A row per run, by size: `size` [1], `share, induced` [1], `accounts` liquidated.
+        A row per run, by size: `size` [1], `share, induced` [1], `accounts` liquidated. A run that
+        fails, because a price ran away or a cascade did not end, counts as closing everything.
     """
 
     shock: CriticalShock
@@ -83,7 +85,14 @@ def measured_critical_shock(
     rows: list[tuple[float, float, float, int]] = []
 
     def respond(size: float) -> tuple[float, float]:
-        result = run(_jumped(scenario, along, size, horizon), seed=seed)
+        jumped = _jumped(scenario, along, size, horizon)
+        try:
+            result = run(jumped, seed=seed)
+        except ConservationError:
+            raise
+        except RunError:
+            rows.append((size, 1.0, 1.0, len(before.accounts)))
+            return 1.0, 1.0
         shares = closed_shares(result, before)
         rows.append((size, *shares, int(result.summary["accounts_liquidated"])))
         return shares

@@ -161,6 +161,8 @@ def test_thinner_books(found: State) -> None:
         (lambda s: s.critical_surface("BTC", "BTC"), "must differ"),
         (lambda s: s.critical_surface("BTC", "ETH", points=1), "points is 1"),
         (lambda s: s.overlap("venue"), "by is 'venue'; allowed: account, trader, cohort"),
+        (lambda s: s.response([]), "there are no sizes"),
+        (lambda s: s.response([0.1, np.nan]), "size is nan"),
         (lambda s: s.with_depth(0.0), "depth factor of 'one/BTC-PERP' is 0.0"),
         (lambda s: s.with_depth({"one/BTC": 1.0}), "'one/BTC' is unknown"),
         (lambda s: s.concentration(top=0), "top is 0"),

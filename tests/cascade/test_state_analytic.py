@@ -68,6 +68,21 @@ def test_uniform_thresholds(make: Make, g: float) -> None:
         assert np.isinf(shock.spectral)  # the radius is the same at every size
 
 
+def test_response_of_uniform_thresholds(make: Make) -> None:
+    """The shock sells s / Theta, the cascade D / Theta; the radius stays until all is sold."""
+    found = make("linear-cascade", uniform_book(N), linear(0.8))
+    sizes = [0.0, 0.01, 0.05, 0.09, 0.2]
+    table = found.response(sizes[::-1], {"X": -1.0}, window=WINDOW)
+    assert table["size"].tolist() == sizes
+    closed = np.minimum(np.array(sizes) / 0.2 / 0.5, 1.0)
+    assert table["share"].to_numpy() == pytest.approx(closed, abs=3.0 / N)
+    assert table["first_share"].to_numpy() == pytest.approx(np.array(sizes) / 0.5, abs=0.5 / N)
+    assert (table["accounts"] / N).to_numpy() == pytest.approx(closed, abs=3.0 / N)
+    # at the price 1 - D a sale moves log prices by 1 / (1 - D) more, and 1 - D as many are near
+    assert table["radius"].iloc[:3].to_numpy() == pytest.approx(0.8, rel=2 * COUNTED)
+    assert table["radius"].iloc[-1] == 0.0
+
+
 def test_ladder_of_uniform_thresholds_is_a_straight_line(make: Make) -> None:
     found = make("linear-cascade", uniform_book(N))
     moves = [-0.6, -0.5, -0.25, -0.1, -0.01, 0.0, 0.3]

@@ -69,6 +69,19 @@ def test_a_whale_that_breaks_is_no_jump(tmp_path: Path) -> None:
     assert found.shock.size == pytest.approx(200 / 900, rel=0.01)
 
 
+def test_a_squeeze_that_finds_no_price_has_tipped(tmp_path: Path) -> None:
+    """Shorts buy thousands of depths of an exponential book: no finite price, in map and run."""
+    thin = {"kind": "exponential", "depth": 0.01, "floor": 0}
+    book = longs((-10, 300), (-20, 700))
+    scenario = build(tmp_path, book, markets=[perp(impact=thin)])
+    rule = Criterion(tolerance=0.02, grid=4, most=0.5)
+    row = check_critical_shock(scenario, [{"BTC": 1.0}], criterion=rule, horizon=1).iloc[0]
+    assert row["criterion"] == row["estimate_criterion"] == "jump"
+    # 300 - 1000 s < 100 (1 + s)
+    assert row["measured"] == pytest.approx(200 / 1100, rel=0.02)
+    assert abs(row["error"]) < 0.02
+
+
 def test_deleveraging_closes_the_broken_account_and_another(tmp_path: Path) -> None:
     """Half of all notional is the bankrupt long's; the short that takes it is not broken."""
     book = [*longs((10, 300)), ("s", "ts", "one", {"USDT": 9000}, [("one/BTC-PERP", -10, 100)])]
