@@ -24,6 +24,9 @@ _COLUMN = {"account": "account_id", "trader": "trader_id", "cohort": "cohort"}
 
 Tables = Mapping[str, pd.DataFrame]
 
+MOST_PAIRS = 50_000_000
+"""Pairs of holders with a common market beyond which their overlap would not fit into memory."""
+
 
 def holdings(tables: Tables, by: Holder) -> pd.DataFrame:
     """Return the positions with their holder: `holder, market, venue, notional`.
@@ -79,6 +82,11 @@ def overlap(tables: Tables, by: Holder) -> tuple[sparse.csr_array, list[str]]:
 
     Sparse: holders without a common market have no entry. Holders without a position are left
     out.
+
+    Raises
+    ------
+    ValueError
+        `by` is unknown, or too many holders share a market.
     """
     table = holdings(tables, by)
     held = table.groupby(["holder", "market"], sort=True, as_index=False)["notional"].sum()
@@ -86,6 +94,12 @@ def overlap(tables: Tables, by: Holder) -> tuple[sparse.csr_array, list[str]]:
     row, names = pd.factorize(held["holder"], sort=True)
     column, markets = pd.factorize(held["market"], sort=True)
     shape = len(names), len(markets)
+    pairs = int((np.bincount(column, minlength=shape[1]).astype(np.int64) ** 2).sum())
+    if pairs > MOST_PAIRS:
+        raise ValueError(
+            f"{shape[0]} holders have up to {pairs} pairs with a common market, more than "
+            f"{MOST_PAIRS}; take by='cohort', or a smaller book"
+        )
     vectors = sparse.csr_array((held["notional"].to_numpy(), (row, column)), shape=shape)
     norm = np.sqrt(np.bincount(row, held["notional"].to_numpy() ** 2, shape[0]))
     scaled = sparse.csr_array(sparse.diags_array(1.0 / norm) @ vectors)

@@ -70,6 +70,13 @@ def test_overlap_is_the_cosine_of_notionals(found: State) -> None:
     assert (dense == dense.T).all()
 
 
+def test_overlap_of_too_many_is_refused(found: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.cascade.exposure.MOST_PAIRS", 10)
+    with pytest.raises(ValueError, match=r"5 holders have up to 12 pairs .* by='cohort'"):
+        found.overlap("account")
+    assert found.overlap("cohort")[1] == ["book"]
+
+
 def test_venues_are_coupled_by_traders_and_assets(found: State) -> None:
     table = found.venue_coupling().set_index(["venue", "other"])
     one, two = table.loc[("one", "two")], table.loc[("two", "one")]

@@ -13,7 +13,7 @@ from sim.cascade.direction import Direction
 from sim.engine.state import state
 from tests.cascade.timeless_worlds import TimelessWorld
 
-WORLDS = 30
+WORLDS = 16
 
 
 def compare(number: int, folder: Path) -> int:
@@ -41,6 +41,12 @@ def test_the_map_ends_where_a_run_ends(tmp_path: Path) -> None:
     """Prices, accounts and quantities, for every liquidation rule, mark, impact and coupling."""
     rounds = [compare(number, tmp_path / str(number)) for number in range(WORLDS)]
     assert np.mean(np.array(rounds) >= 3) > 0.5, rounds
+
+
+@pytest.mark.slow
+def test_the_map_ends_where_a_run_ends_often(tmp_path: Path) -> None:
+    for number in range(WORLDS, 100):
+        compare(number, tmp_path / str(number))
 
 
 @pytest.mark.parametrize("number", range(5))
