@@ -46,6 +46,8 @@ class Standing:
     required : (A,) float64 [1]
     step : (A,) int64
     kept : (A,) float64 [1]
+    selling : (A,) bool
+        Accounts that have sold and were not whole again since.
     """
 
     quantity: FloatArray
@@ -53,6 +55,7 @@ class Standing:
     required: FloatArray
     step: IntArray
     kept: FloatArray
+    selling: BoolArray
 
     def copy(self) -> Standing:
         """Return an independent copy."""
@@ -112,6 +115,7 @@ class StaticBook:
             accounts["required_ratio"].to_numpy(dtype=np.float64, copy=True),
             np.zeros(self.accounts, dtype=np.int64),
             np.ones(self.accounts),
+            np.zeros(self.accounts, dtype=bool),
         )
         self._settles_in = codes(
             pd.Series([prices.assets[a] for a in prices.quote], dtype=object), prices.columns
@@ -186,9 +190,17 @@ class StaticBook:
         left = sums(left_place, worth, len(rows))
         standing.kept[rows] *= left / np.where(left + sold > 0.0, left + sold, 1.0)
         standing.step[rows] += 1
+        standing.selling[rows] = True
 
-    def open_episodes(self, standing: Standing, out: MarginOutputs, rows: IntArray) -> None:
-        """Hold accounts to where their clearer's liquidation ends."""
+    def turn_episodes(self, standing: Standing, out: MarginOutputs, rows: IntArray) -> None:
+        """Begin the liquidations of the breached, or go on with them, and end all others.
+
+        The breached are held to where their clearer's liquidation ends.
+        """
+        whole = standing.selling.copy()
+        whole[rows] = False
+        standing.selling[whole], standing.step[whole], standing.kept[whole] = False, 0, 1.0
+        standing.required[whole] = self.tables.liquidation_ratio[self.clearer[whole]]
         for v in np.unique(self.clearer[rows]).tolist():
             rule, mine = self.rules[v], rows[self.clearer[rows] == v]
             if rule.kind == "partial" and rule.target_ratio > 1.0:

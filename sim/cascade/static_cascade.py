@@ -148,9 +148,9 @@ class StaticCascade:
     def _round(self, levels: Levels, standing: Standing) -> Forced | None:
         """Return the orders of the accounts that must sell now, or None where nobody must."""
         out, rows = self.book.margin(levels, standing, self.book.everybody)
+        self.book.turn_episodes(standing, out, rows)
         if not len(rows):
             return None
-        self.book.open_episodes(standing, out, rows)
         forced = self.book.forced(levels, standing, out, rows)
         return forced if len(forced.slot) else None
 

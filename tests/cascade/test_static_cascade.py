@@ -13,7 +13,8 @@ from sim.cascade.direction import Direction
 from sim.engine.state import state
 from tests.cascade.timeless_worlds import TimelessWorld
 
-WORLDS = 16
+WORLDS = [*range(16), 46, 72]
+"""In the last two accounts that sell slices become whole and break again."""
 
 
 def compare(number: int, folder: Path) -> int:
@@ -39,13 +40,13 @@ def compare(number: int, folder: Path) -> int:
 
 def test_the_map_ends_where_a_run_ends(tmp_path: Path) -> None:
     """Prices, accounts and quantities, for every liquidation rule, mark, impact and coupling."""
-    rounds = [compare(number, tmp_path / str(number)) for number in range(WORLDS)]
+    rounds = [compare(number, tmp_path / str(number)) for number in WORLDS]
     assert np.mean(np.array(rounds) >= 3) > 0.5, rounds
 
 
 @pytest.mark.slow
 def test_the_map_ends_where_a_run_ends_often(tmp_path: Path) -> None:
-    for number in range(WORLDS, 100):
+    for number in range(16, 150):
         compare(number, tmp_path / str(number))
 
 
