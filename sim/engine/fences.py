@@ -86,6 +86,8 @@ def fenced_prices(scenario: Scenario, columns: IntArray) -> LocalPrices:
 
 def _own_market(scenario: Scenario, venue: str, asset: str) -> int | None:
     """Return a venue's first spot market of an asset, else its first market, else None."""
-    mine = [(m, at) for m, at in enumerate(scenario.markets) if (at.venue, at.base) == (venue, asset)]
+    mine = [
+        (m, at) for m, at in enumerate(scenario.markets) if (at.venue, at.base) == (venue, asset)
+    ]
     spot = [m for m, at in mine if at.kind in ("spot", "collateral")]
     return next(iter([*spot, *(m for m, _ in mine)]), None)
