@@ -115,8 +115,7 @@ class MarketBoard:
         ]
         self.long_only = np.array([market.kind == "collateral" for market in markets])
         self.fillable = np.array([market.impact.kind != "illiquid" for market in markets])
-        self.causes = CauseBook(len(markets))
-        self.silence = Silence(scenario)
+        self.causes, self.silence = CauseBook(len(markets)), Silence(scenario)
         self.floor_hits = 0
         self._pending = np.zeros(len(markets))
         kinds = [type(impact) is square_root.SquareRootImpact for impact in self.impact]

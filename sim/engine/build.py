@@ -17,8 +17,8 @@ from sim.engine.board import MarketBoard
 from sim.engine.coupling import CouplingGroup, coupled_markets, within_fences
 from sim.engine.draft import AccountsDraft
 from sim.engine.endowment import endow
-from sim.engine.fences import fence_groups, fenced_prices
 from sim.engine.events import EventLog
+from sim.engine.fences import fence_groups, fenced_prices
 from sim.engine.handwritten import draft_trader
 from sim.engine.layout import Layout
 from sim.engine.population import draft_book, draw_cohort, scale_to_open_interest

@@ -1,8 +1,8 @@
 """Accounts that a counterfactual leaves out.
 
-They are taken out after everybody has been drawn and cohorts were scaled to a stated open interest,
-so that all others have the accounts, ids and sizes that they had, to the last bit; the open interest
-of what is left is smaller by theirs.
+They are taken out after everybody has been drawn and cohorts were scaled to a stated open
+interest, so that all others have the accounts, ids and sizes that they had, to the last bit; the
+open interest of what is left is smaller by theirs.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ change                 text                         the world in which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -213,9 +213,13 @@ class MarginRule(Change):
         return {f"venues.{self.venue}.margin.{key}": at for key, at in self.overrides.items()}
 
 
-_NAMED: dict[str, type[_OfVenue] | type[Without]] = {
-    kind.word: kind for kind in (Silence, NoLiquidation, RingFence, Absent)
-} | {"without": Without}
+_NAMED: Mapping[str, Callable[[str], Change]] = {
+    "silence": Silence,
+    "spare": NoLiquidation,
+    "fence": RingFence,
+    "absent": Absent,
+    "without": Without,
+}
 
 WORDS = (*_NAMED, "instant-transfers")
 """Words that texts of changes begin with, beside paths of overrides."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sim.experiments.arguments import whole
 from sim.experiments.changes import Change, as_changes
 from sim.experiments.workers import Progress, Task, outcomes
 from sim.experiments.worlds import changed, plain
@@ -71,7 +72,7 @@ class Comparison:
         pandas.DataFrame
             Index `figure`; `factual`, `counterfactual`, `difference`, `low`, `high` in the unit of
             the figure; `correlation` [1] of the two worlds over the replications. NaN where there
-            is no value: of intervals and correlations with one replication.
+            is no value: of intervals with one replication, of correlations with less than three.
 
         Raises
         ------
@@ -160,13 +161,8 @@ def seeds_of(scenario: Scenario, seed: int | None, replications: int) -> tuple[i
     ValueError
         If a number is out of its range.
     """
-    for name, number, least in (("seed", seed, 0), ("replications", replications, 1)):
-        if number is None:
-            continue
-        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-        if not whole or number < least:
-            raise ValueError(f"{name} is {number!r}; allowed: a whole number from {least} on")
-    first = scenario.seed if seed is None else int(seed)
+    first = whole("seed", scenario.seed if seed is None else seed, 0)
+    replications = whole("replications", replications, 1)
     return tuple(range(first, first + replications))
 
 
@@ -203,10 +199,11 @@ def interval(differences: pd.DataFrame, level: float) -> tuple[pd.Series, pd.Ser
 
 
 def _correlation(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series:
-    """Return the correlation of each column; NaN where one of them does not vary."""
-    if len(one) < 2:
+    """Return the correlation of each column; NaN with less than 3 rows or without variance."""
+    if len(one) < 3:
         return pd.Series(np.nan, index=one.columns)
     first, second = one - one.mean(), other - other.mean()
     product = (first * second).sum(skipna=False)
-    size = np.sqrt((first**2).sum(skipna=False) * (second**2).sum(skipna=False))
-    return product / size.where(size > 0.0)
+    squares = (first**2).sum(skipna=False) * (second**2).sum(skipna=False)
+    correlation: pd.Series = product / squares.where(squares > 0.0) ** 0.5
+    return correlation

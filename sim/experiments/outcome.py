@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from sim.cascade.tables import BROKEN_KINDS, MARKET_KIND
+from sim.schema.checks_counterfactual import group_names
 
 if TYPE_CHECKING:
     from sim.engine import Result
@@ -25,16 +26,16 @@ class Outcome(NamedTuple):
     ----------
     figures : dict
         Number by name, NaN where the run has none.
-    spillover : pandas.DataFrame
-        `Cascade.spillover` by venue [1, log price].
+    network : pandas.DataFrame or None
+        Who hit whom, where it was asked for; see `network_of`.
     """
 
     figures: dict[str, float]
-    spillover: pd.DataFrame
+    network: pd.DataFrame | None = None
 
 
-def outcome_of(result: Result, scenario: Scenario) -> Outcome:
-    """Return the figures of a run.
+def outcome_of(result: Result, scenario: Scenario, by: str | None = None) -> Outcome:
+    """Return the figures of a run, and its network of ``venue`` or ``cohort`` if it is asked for.
 
     Notes
     -----
@@ -52,7 +53,48 @@ def outcome_of(result: Result, scenario: Scenario) -> Outcome:
         for key, price in (("fall", "final_price"), ("deepest_fall", "min_price")):
             figures[f"markets.{name}.{key}"] = 1.0 - facts[price] / facts["initial_price"]
     figures |= _by_cohort(result, scenario)
-    return Outcome(figures, result.cascade.spillover())
+    return Outcome(figures, None if by is None else network_of(result, scenario, by))
+
+
+def network_of(result: Result, scenario: Scenario, by: str) -> pd.DataFrame:
+    r"""Return who hit whom in a run.
+
+    Parameters
+    ----------
+    result : Result
+    scenario : Scenario
+    by : str
+        ``venue`` or ``cohort``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `source`, columns `target`, the same names in the same order, values >= 0. By venue
+        [1, log price] the absolute values of `Cascade.spillover`. By cohort [quote] the part of the
+        losses of broken accounts of the target that the source's forced orders made.
+
+    Notes
+    -----
+    By cohort, with :math:`u_{cm}` the log moves of market m that the causal graph books to forced
+    orders of cohort c, and :math:`l_{md}` the losses through m of the accounts of d that forced
+    moves broke, an entry is :math:`\sum_m l_{md} |u_{cm}| / \sum_k |u_{km}|`.
+    """
+    if by == "venue":
+        return result.cascade.spillover().abs()
+    names = group_names(scenario)
+    graph = result.cascade.graph(level="cohorts")
+    markets = result.cascade.market_names
+    moved = pd.DataFrame(0.0, index=names, columns=markets)
+    lost = pd.DataFrame(0.0, index=markets, columns=names)
+    for source, target, facts in graph.edges(data=True):
+        one, other = graph.nodes[source]["label"], graph.nodes[target]["label"]
+        if facts["relation"] in ("forced_order", "cross_impact") and one in names:
+            moved.loc[one, other] += abs(facts["price_move"])
+        elif facts["relation"] == "break" and other in names:
+            lost.loc[one, other] += max(facts["loss"], 0.0)
+    total = moved.sum()
+    share = moved / total.where(total > 0.0, 1.0)
+    return (share @ lost).rename_axis(index="source", columns="target")
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, float]]:
@@ -79,8 +121,8 @@ def _by_cohort(result: Result, scenario: Scenario) -> dict[str, float]:
     accounts = broken.groupby("cohort")["account_id"].nunique()
     sold = value[(events["kind"] == MARKET_KIND) & traded].groupby(cohort).sum()
     short = events["shortfall"].groupby(cohort).sum()
-    figures = {}
-    for name in dict.fromkeys(result.cohorts["cohort"]):
+    figures: dict[str, float] = {}
+    for name in dict.fromkeys([*group_names(scenario), *result.cohorts["cohort"]]):
         parts = (
             ("accounts_liquidated", accounts),
             ("liquidated_notional", sold),

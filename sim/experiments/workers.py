@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sim.core.errors import RunError
 from sim.engine import run
+from sim.experiments.arguments import whole
 from sim.experiments.outcome import Outcome, outcome_of
 from sim.experiments.worlds import Plain, load_plain
 
@@ -22,16 +23,17 @@ START_METHOD = "spawn"
 
 
 class Task(NamedTuple):
-    """One run: a scenario as plain values, and a seed."""
+    """One run: a scenario as plain values, a seed, and of whom the network is wanted."""
 
     world: Plain
     seed: int
+    by: str | None = None
 
 
 def outcome(task: Task) -> Outcome:
     """Run one task."""
     scenario = load_plain(task.world)
-    return outcome_of(run(scenario, seed=task.seed), scenario)
+    return outcome_of(run(scenario, seed=task.seed), scenario, task.by)
 
 
 def outcomes(
@@ -54,8 +56,7 @@ def outcomes(
     ScenarioError, RunError
         As a run raises them; of several the first in the order of the tasks.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers is {workers!r}; allowed: a whole number from 1 on")
+    workers = whole("workers", workers, 1)
     done: list[Outcome] = []
     if workers == 1 or len(tasks) < 2:
         for task in tasks:

@@ -13,8 +13,8 @@ class Counterfactual(Model):
     """
 
     silence: list[Name] = attribute(
-        "Venues whose forced orders do not reach the market: their accounts are closed at the price "
-        "of the others' orders, the last price where there are none, and move nothing.",
+        "Venues whose forced orders do not reach the market: their accounts are closed at the "
+        "price of the others' orders, the last price where there are none, and move nothing.",
         "-",
         factory=list,
     )
