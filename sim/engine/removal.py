@@ -17,12 +17,13 @@ from sim.core.errors import Problem, ScenarioError
 from sim.core.nearest import nearest
 from sim.core.texts import Texts
 from sim.engine.draft import AccountsDraft, starts
+from sim.schema.checks_counterfactual import group_names
 
 if TYPE_CHECKING:
     from sim.schema import Scenario
 
 MOST_IDS = 20_000
-"""Trader ids among which the nearest to an unknown one is looked for."""
+"""Trader ids of a cohort among which the nearest to an unknown one is looked for."""
 
 
 def without(drafts: list[AccountsDraft], scenario: Scenario) -> list[AccountsDraft]:
@@ -93,10 +94,10 @@ def _only(draft: AccountsDraft, kept: BoolArray, named: BoolArray) -> AccountsDr
 
 
 def _unknown_trader(name: str, drafts: list[AccountsDraft], scenario: Scenario) -> ScenarioError:
-    ids: list[str] = []
+    ids = group_names(scenario)
     for draft in drafts:
         roster = draft.roster()
-        ids += [roster.trader_id(k) for k in range(min(draft.traders, MOST_IDS - len(ids)))]
+        ids += [roster.trader_id(k) for k in range(min(draft.traders, MOST_IDS))]
     number = scenario.counterfactual.without_traders.index(name)
     path = ("counterfactual", "without_traders", number)
     source = scenario.source
@@ -108,7 +109,7 @@ def _unknown_trader(name: str, drafts: list[AccountsDraft], scenario: Scenario) 
             column,
             ".".join(map(str, path)),
             f"unknown trader '{name}'",
-            "the trader_id of a trader in one of the cohorts or books",
+            "a cohort, a book, or the trader_id of one of their traders",
             nearest(name, ids),
         )
     )

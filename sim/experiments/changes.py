@@ -88,7 +88,7 @@ class _OfVenue(Change):
 
     def edit(self, scenario: Scenario) -> Edit:
         """Return the entry of the block ``counterfactual``."""
-        _require(self.venue, scenario.venues, "venue", self.text, scenario)
+        _require(self.venue, scenario.venues, self.text)
         return Edit(((self.key, self.venue),))
 
 
@@ -206,7 +206,7 @@ class MarginRule(Change):
 
     def edit(self, scenario: Scenario) -> Edit:
         """Return the values; loading refuses what leads nowhere."""
-        _require(self.venue, scenario.venues, "venue", self.text, scenario)
+        _require(self.venue, scenario.venues, self.text)
         return Edit((), self._values())
 
     def _values(self) -> dict[str, Any]:
@@ -241,17 +241,12 @@ def parse_change(text: str) -> Change:
     path, sign, value = text.partition("=")
     if sign and path.strip():
         return Override(path.strip(), value.strip())
-    raise ScenarioError(
-        Problem(
-            "what-if",
-            None,
-            None,
-            text or "''",
-            "no change that there is" if name or not colon else "a change without a name",
-            "silence:VENUE, spare:VENUE, fence:VENUE, absent:VENUE, without:NAME, "
-            "instant-transfers or PATH=VALUE",
-            nearest(word, WORDS) if word not in WORDS else None,
-        )
+    raise _refused(
+        text or "''",
+        "no change that there is" if name or not colon else "a change without a name",
+        "silence:VENUE, spare:VENUE, fence:VENUE, absent:VENUE, without:NAME, "
+        "instant-transfers or PATH=VALUE",
+        nearest(word, WORDS) if word not in WORDS else None,
     )
 
 
@@ -261,7 +256,9 @@ def as_changes(what: Change | str | Iterable[Change | str]) -> tuple[Change, ...
     Raises
     ------
     ValueError
-        If something is neither a change nor the text of one, or is there twice.
+        If something is neither a change nor the text of one.
+    ScenarioError
+        If a text is none of a change, or a change is there twice.
     """
     asked = (what,) if isinstance(what, Change | str) else tuple(what)
     changes: list[Change] = []
@@ -270,17 +267,17 @@ def as_changes(what: Change | str | Iterable[Change | str]) -> tuple[Change, ...
             raise ValueError(f"a change is {one!r}; allowed: a Change or its text")
         change = parse_change(one) if isinstance(one, str) else one
         if change in changes:
-            raise ValueError(f"the change {change.text} is there twice; allowed: once")
+            raise _refused(change.text, "the same change twice", "each change once")
         changes.append(change)
     return tuple(changes)
 
 
-def _require(name: str, known: Iterable[str], what: str, text: str, scenario: Scenario) -> None:
-    """Refuse a name that the scenario does not have, with the nearest one that it has."""
+def _require(name: str, known: Iterable[str], text: str) -> None:
+    """Refuse a venue that the scenario does not have, with the nearest one that it has."""
     names = list(known)
     if name not in names:
-        found = f"unknown {what} '{name}'"
-        file = scenario.source.file
-        raise ScenarioError(
-            Problem(file, None, None, text, found, ", ".join(names), nearest(name, names))
-        )
+        raise _refused(text, f"unknown venue '{name}'", ", ".join(names), nearest(name, names))
+
+
+def _refused(text: str, found: str, allowed: str, hint: str | None = None) -> ScenarioError:
+    return ScenarioError(Problem("what if", None, None, text, found, allowed, hint))

@@ -143,14 +143,48 @@ def counterfactual(
     RunError
         A run failed.
     """
-    changes = as_changes(what)
+    found, _ = compared(scenario, [as_changes(what)], seed, replications, workers, progress)
+    return found[0]
+
+
+def compared(
+    scenario: Scenario,
+    alternatives: Sequence[tuple[Change, ...]],
+    seed: int | None = None,
+    replications: int = 1,
+    workers: int = 1,
+    progress: Progress | None = None,
+    by: str | None = None,
+) -> tuple[list[Comparison], list[Outcome]]:
+    """Compare a scenario with several others, each run once.
+
+    Parameters
+    ----------
+    scenario, seed, replications, workers, progress
+        As `counterfactual` takes them.
+    alternatives : sequence of tuple of Change
+        What is changed in each of the others.
+    by : str, optional
+        Whose network the factual outcomes have, ``venue`` or ``cohort``.
+
+    Returns
+    -------
+    list of Comparison
+        One for each alternative.
+    list of Outcome, length R
+        The factual ones.
+    """
     seeds = seeds_of(scenario, seed, replications)
-    other = changed(scenario, changes)
-    worlds = plain(scenario), plain(other)
-    tasks = [Task(world, at) for world in worlds for at in seeds]
+    others = [changed(scenario, changes) for changes in alternatives]
+    tasks = [Task(plain(scenario), at, by) for at in seeds]
+    tasks += [Task(written, at) for written in map(plain, others) for at in seeds]
     found = outcomes(tasks, workers, progress)
-    before, after = frames(found, seeds)
-    return Comparison(changes, other, seeds, before, after)
+    before, *after = frames(found, seeds)
+    comparisons = [
+        Comparison(changes, other, seeds, before, figures)
+        for changes, other, figures in zip(alternatives, others, after, strict=True)
+    ]
+    return comparisons, found[: len(seeds)]
 
 
 def seeds_of(scenario: Scenario, seed: int | None, replications: int) -> tuple[int, ...]:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from sim.experiments.changes import Absent, Change, RingFence, Silence, Without
-from sim.experiments.counterfactual import LEVEL, Comparison, frames, interval, seeds_of
-from sim.experiments.workers import Progress, Task, outcomes
-from sim.experiments.worlds import changed, plain
+from sim.experiments.counterfactual import LEVEL, Comparison, compared, interval
+from sim.experiments.workers import Progress
 from sim.schema.checks_counterfactual import group_names
 
 if TYPE_CHECKING:
@@ -154,16 +153,9 @@ def systemic_importance(
     names = list(scenario.venues) if by == "venue" else group_names(scenario)
     if not names:
         raise ValueError(f"the scenario has no {by}; allowed: one or more")
-    seeds = seeds_of(scenario, seed, replications)
-    changes = {(name, word): make(name) for name in names for word, make in CHANGES[by].items()}
-    worlds = {key: changed(scenario, [change]) for key, change in changes.items()}
-    tasks = [Task(plain(scenario), at, by) for at in seeds]
-    tasks += [Task(plain(world), at) for world in worlds.values() for at in seeds]
-    found = outcomes(tasks, workers, progress)
-    before, *after = frames(found, seeds)
-    comparisons = {
-        key: Comparison((changes[key],), worlds[key], seeds, before, figures)
-        for key, figures in zip(worlds, after, strict=True)
-    }
-    networks = [one.network for one in found if one.network is not None]
-    return Importance(by, comparisons, sum(networks[1:], start=networks[0]) / len(networks))
+    keys = [(name, word) for name in names for word in CHANGES[by]]
+    alternatives = [(CHANGES[by][word](name),) for name, word in keys]
+    found, factual = compared(scenario, alternatives, seed, replications, workers, progress, by)
+    networks = [one.network for one in factual if one.network is not None]
+    network = sum(networks[1:], start=networks[0]) / len(networks)
+    return Importance(by, dict(zip(keys, found, strict=True)), network)
