@@ -15,6 +15,7 @@ from sim.core.streams import Streams
 from sim.core.texts import Texts
 from sim.engine.board import MarketBoard
 from sim.engine.coupling import CouplingGroup, coupled_markets, within_fences
+from sim.engine.dividing import divided
 from sim.engine.draft import AccountsDraft
 from sim.engine.endowment import endow
 from sim.engine.events import EventLog
@@ -46,6 +47,7 @@ def draw_population(
         else:
             drafts.append(draw_cohort(source, scenario, tables, streams))
     drafts = scale_to_open_interest(drafts, scenario, tables)
+    drafts = divided(drafts, scenario)
     drafts += [draft_trader(plan, scenario) for plan in plans]
     _require_unique_ids(drafts, scenario)
     return without(drafts, scenario)

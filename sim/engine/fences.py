@@ -10,7 +10,11 @@ Nothing but exogenous returns crosses the border of a group:
   collateral that it lists itself at ``p_0 P / P_0``, with p_0 the opening value of the asset
   [numeraire], P the last price of the venue's own market in the value of its quote asset and P_0
   what that was at the opening. Its first spot market counts, else its first market;
-- top-ups come from the outside wallet or from accounts in the same group.
+- top-ups come from the outside wallet or from accounts in the same group;
+- accounts with positions on markets of several groups are divided (`sim.engine.dividing`).
+
+What stays common is the outside wallet of a trader, who may empty it for either side, and the value
+of a quote asset that the fenced venue does not list itself.
 """
 
 from __future__ import annotations
