@@ -57,7 +57,7 @@ def transmission(phi: float) -> np.ndarray:
     return np.array([[G[0], phi * G[1]], [phi * G[0], G[1]]])
 
 
-# ------------------------------------------------------------------ two venues, passive transmission
+# ---------------------------------------- two venues, passive transmission
 
 
 @pytest.mark.parametrize("silent", ["", "a", "b", "ab"])
@@ -105,7 +105,7 @@ def test_without_accounts_or_liquidation_nothing_is_sold(
     assert found["venues.b.accounts"].iloc[0] == (0 if change == Absent("b") else ACCOUNTS)
 
 
-# ------------------------------------------------------------------------------ two venues, arbitrage
+# ---------------------------------------- two venues, arbitrage
 
 
 @pytest.mark.parametrize("kappa", [0.25, 1.0])
@@ -208,13 +208,12 @@ def test_instant_transfers_break_nobody_who_was_whole(tmp_path: Path) -> None:
     """Calls on 40 accounts with wallets: money that comes at once comes in time."""
     file = small(tmp_path)
     text = file.read_text(encoding="utf-8")
-    text = text.replace(
-        "maintenance_rate: 0.01}", "maintenance_rate: 0.01, call: {level: 1.5, grace: 2s}}"
-    )
-    text = text.replace("    long_share: 0.7\n", """    long_share: 0.7
-    wallet: {dist: uniform, min: 0, max: 1}
-    top_up: {sources: [wallet], latency: 4s}
-""").replace("kind: jump, at: 5s,", "kind: ramp, at: 5s, duration: 8s,")  # fmt: skip
+    call, rate = "call: {level: 1.5, grace: 2s}", "maintenance_rate: 0.01"
+    wallet = "    wallet: {dist: uniform, min: 0, max: 1}\n"
+    top_up = "    top_up: {sources: [wallet], latency: 4s}\n"
+    sides = "    long_share: 0.7\n"
+    text = text.replace(f"{rate}}}", f"{rate}, {call}}}").replace(sides, sides + wallet + top_up)
+    text = text.replace("kind: jump, at: 5s,", "kind: ramp, at: 5s, duration: 8s,")
     file.write_text(text, encoding="utf-8")
     scenario = sim.load(file)
     found = counterfactual(scenario, InstantTransfers(), replications=5)
