@@ -88,12 +88,19 @@ def test_a_fenced_venue_does_not_notice_that_there_are_others(tmp_path_factory, 
     """Everything of it is alike when nobody else has an account, but for outside wallets."""
     world = copy.deepcopy(world)
     name = next(iter(world["venues"]))
+    listed = {m["base"] for m in world["markets"] if m["venue"] == name} | {"USDT"}
     for group in world["traders"]:
         if "top_up" in group:
             group["top_up"]["sources"] = ["accounts"]
-    for group in world["traders"]:  # nobody else may hold what this venue lists, nor it theirs
-        for account in group.get("accounts", []):
-            account[4][:] = [p for p in account[4] if (account[2] == p[0].split("/")[0])]
+        if "accounts" in group:
+            # Nobody else holds what this venue lists, nor do its accounts hold what it does not.
+            group["accounts"] = [
+                account
+                for account in group["accounts"]
+                if all(account[2] == place.split("/")[0] for place, _, _ in account[4])
+                and (account[2] != name or set(account[3]) <= listed)
+            ]
+    world["traders"] = [group for group in world["traders"] if group.get("accounts", True)]
     folder = tmp_path_factory.mktemp("world")
     others = [other for other in world["venues"] if other != name]
     together = run(world, folder, counterfactual={"ring_fence": [name]})
