@@ -12,6 +12,8 @@ from sim.cli.options import Json, Quiet, ScenarioFile, pairs
 from sim.cli.run import SET_EXAMPLE, Overrides
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sim.experiments import Comparison, Importance
     from sim.schema import Scenario
 
@@ -153,7 +155,7 @@ def _document(comparison: Comparison) -> dict[str, Any]:
 
 
 def _show_importance(scenario: Scenario, found: Importance, *, as_json: bool) -> None:
-    from sim.cli.console import amount, emit_json, emit_table
+    from sim.cli.console import emit_json
 
     if as_json:
         emit_json(
@@ -162,18 +164,44 @@ def _show_importance(scenario: Scenario, found: Importance, *, as_json: bool) ->
                 "by": found.by,
                 "effects": found.effects().to_dict(orient="records"),
                 "network": found.network.to_dict(orient="index"),
+                "measures": found.measures().to_dict(orient="index"),
+                "correlations": found.correlations().to_dict(orient="records"),
             }
         )
         return
-    table = found.table()
-    columns = list(map(str, table))
-    for change in dict.fromkeys(column.partition(".")[0] for column in columns):
-        mine = [column for column in columns if column.partition(".")[0] == change]
-        part = table[mine]
-        headings = [column.partition(".")[2].replace("markets.", "") for column in mine]
-        rows = [
-            (str(name), *(amount(value) for value in row))
-            for name, row in zip(part.index, part.to_numpy().tolist(), strict=True)
-        ]
-        headings = [heading.replace("_", "\n").replace(".", "\n") for heading in headings]
-        emit_table(f"avoided by {change}", [found.by, *headings], rows)
+    avoided, measures = found.avoided(), found.measures()
+    for change in dict.fromkeys(column.partition(".")[0] for column in map(str, avoided)):
+        mine = [column for column in map(str, avoided) if column.partition(".")[0] == change]
+        falls = [column for column in mine if column.endswith(".deepest_fall")]
+        shown = [column for column in mine if column not in falls]
+        table = avoided[shown].assign(largest_fall=avoided[falls].max(axis=1))
+        _emit_by_name(f"avoided by {change}", found.by, table, prefix=f"{change}.")
+    shown = [column for column in map(str, measures) if not column.endswith("_rank")]
+    _emit_by_name("network of the scenario as it is", found.by, measures[shown])
+    _emit_correlations(found)
+
+
+def _emit_correlations(found: Importance) -> None:
+    """Write Spearman's rank correlations with the damage avoided, or why there are none."""
+    from sim.cli.console import emit
+
+    table = found.correlations()
+    notional = table[table["figure"] == "liquidated_notional"]
+    if notional["spearman"].isna().all():
+        emit(f"no rank correlations: {notional['note'].iloc[0]}\n")
+        return
+    wide = notional.pivot(index="measure", columns="change", values="spearman")
+    wide = wide.loc[list(dict.fromkeys(notional["measure"]))]
+    _emit_by_name("rank correlation with the liquidated notional avoided by", "measure", wide)
+
+
+def _emit_by_name(title: str, by: str, table: pd.DataFrame, prefix: str = "") -> None:
+    """Write a table of numbers, a row per name, headings folded at their joints."""
+    from sim.cli.console import amount, emit_table
+
+    headings = [column.removeprefix(prefix).replace("_", "\n") for column in map(str, table)]
+    rows = [
+        (str(name), *(amount(value) for value in row))
+        for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)
+    ]
+    emit_table(title, [by, *headings], rows)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from sim.cascade.measures import network_measures, rank_correlations
 from sim.experiments.changes import Absent, Change, RingFence, Silence, Without
 from sim.experiments.counterfactual import LEVEL, Comparison, compared, interval
 from sim.experiments.workers import Progress
@@ -30,7 +31,7 @@ CHANGES: dict[str, dict[str, Callable[[str], Change]]] = {
 }
 """What is done to each venue or cohort, by the word of its text."""
 
-DAMAGE = ("liquidated_notional", "shortfall", "accounts_liquidated")
+DAMAGE = ("liquidated_notional", "adl_notional", "shortfall", "accounts_liquidated")
 """Figures of the damage in a whole world and at each venue or cohort."""
 
 
@@ -71,9 +72,10 @@ class Importance:
         pandas.DataFrame
             `name`, `change`, `figure`; `factual`, the mean over the replications; `avoided`, the
             mean of factual less counterfactual; `low`, `high`, its t interval, NaN with one
-            replication. Figures: ``liquidated_notional``, ``shortfall`` [numeraire] and
-            ``accounts_liquidated`` [accounts] of everybody; the same with ``_elsewhere``, of all
-            but the name itself; ``markets.<m>.deepest_fall`` [1] of every market.
+            replication. Figures: ``liquidated_notional`` (sold to the market),
+            ``adl_notional``, ``shortfall`` [numeraire] and ``accounts_liquidated`` [accounts] of
+            everybody; the same with ``_elsewhere``, of all but the name itself (but no
+            ``adl_notional_elsewhere`` by cohort); ``markets.<m>.deepest_fall`` [1] of every market.
 
         Raises
         ------
@@ -104,17 +106,54 @@ class Importance:
         parts: dict[str, pd.Series] = {key: figures[key] for key in DAMAGE}
         for key in DAMAGE:
             others = [f"{self.by}s.{other}.{key}" for other in self.names if other != name]
-            parts[f"{key}_elsewhere"] = figures[others].sum(axis=1)
+            if set(others) <= set(figures):
+                parts[f"{key}_elsewhere"] = figures[others].sum(axis=1)
         falls = [key for key in map(str, figures) if key.endswith(".deepest_fall")]
         return pd.DataFrame(parts | {key: figures[key] for key in falls})
 
+    def measures(self) -> pd.DataFrame:
+        """Return network measures of the factual runs; see `sim.cascade.network_measures`."""
+        return network_measures(self.network).rename_axis("name").reindex(self.names)
+
     def table(self) -> pd.DataFrame:
-        """Return a row per name with what each change avoided, columns ``<change>.<figure>``."""
+        """Return a row per name: what each change avoided, and network measures beside it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index `name`; columns ``<change>.<figure>``, `avoided` of `effects`, then the columns
+            of `measures` without ranks.
+        """
+        measures = self.measures()
+        shown = [column for column in measures if not str(column).endswith("_rank")]
+        return self.avoided().join(measures[shown])
+
+    def avoided(self) -> pd.DataFrame:
+        """Return a row per name: what each change avoided, columns ``<change>.<figure>``."""
         found = self.effects()
         found["column"] = found["change"] + "." + found["figure"]
         columns = list(dict.fromkeys(found["column"]))
         wide = found.pivot(index="name", columns="column", values="avoided")
         return wide.reindex(index=self.names, columns=columns).rename_axis(columns=None)
+
+    def correlations(self) -> pd.DataFrame:
+        """Return how well each network measure orders the names as each avoided damage does.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `change`, `figure`, `measure`, then `spearman`, `kendall`, `n` and `note` as
+            `sim.cascade.rank_correlations` returns them.
+        """
+        measures, avoided = self.measures(), self.avoided()
+        parts = []
+        for column in map(str, avoided):
+            change, _, figure = column.partition(".")
+            part = rank_correlations(measures, avoided[column]).reset_index()
+            part.insert(0, "figure", figure)
+            part.insert(0, "change", change)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
 
 
 def systemic_importance(

@@ -70,17 +70,20 @@ def network_of(result: Result, scenario: Scenario, by: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Index `source`, columns `target`, the same names in the same order, values >= 0. By venue
-        [1, log price] the absolute values of `Cascade.spillover`. By cohort [quote] the part of the
-        losses of broken accounts of the target that the source's forced orders made.
+        [1, log price] what forced orders of the source, and arbitrage that its prices pulled, moved
+        the markets of the target. By cohort [quote] the part of the losses of broken accounts of
+        the target that the source's forced orders made.
 
     Notes
     -----
-    By cohort, with :math:`u_{cm}` the log moves of market m that the causal graph books to forced
-    orders of cohort c, and :math:`l_{md}` the losses through m of the accounts of d that forced
-    moves broke, an entry is :math:`\sum_m l_{md} |u_{cm}| / \sum_k |u_{km}|`.
+    By venue an entry is :math:`\sum_m |u_{vm} + a_{vm}|` over the markets m of the target, with the
+    log moves by ``liquidation:<v>`` and by ``arbitrage:<v>``, each summed over the run. By cohort,
+    with :math:`u_{cm}` the log moves of market m that the causal graph books to forced orders of
+    cohort c, and :math:`l_{md}` the losses through m of the accounts of d that forced moves broke,
+    it is :math:`\sum_m l_{md} |u_{cm}| / \sum_k |u_{km}|`.
     """
     if by == "venue":
-        return result.cascade.spillover().abs()
+        return _between_venues(result, list(scenario.venues))
     names = group_names(scenario)
     graph = result.cascade.graph(level="cohorts")
     markets = result.cascade.market_names
@@ -95,6 +98,18 @@ def network_of(result: Result, scenario: Scenario, by: str) -> pd.DataFrame:
     total = moved.sum()
     share = moved / total.where(total > 0.0, 1.0)
     return (share @ lost).rename_axis(index="source", columns="target")
+
+
+def _between_venues(result: Result, venues: list[str]) -> pd.DataFrame:
+    moves = result.cascade.price_moves_by_cause()
+    found = pd.DataFrame(0.0, index=venues, columns=venues)
+    target = [str(market).split("/", 1)[0] for market in moves.columns]
+    for venue in venues:
+        causes = [f"{kind}:{venue}" for kind in ("liquidation", "arbitrage")]
+        moved = moves.reindex(causes, fill_value=0.0).sum().abs()
+        for other, size in zip(target, moved.tolist(), strict=True):
+            found.loc[venue, other] += size
+    return found.rename_axis(index="source", columns="target")
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, float]]:
