@@ -52,7 +52,7 @@ def whatif(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare a scenario with what would have been, on the same random numbers."""
+    """Compare a scenario with what would have been, on the same draws."""
     if bool(changes) == (rank is not None):
         raise typer.BadParameter("give one or more changes, or --rank venue or cohort")
     values = pairs(overrides or (), "--set", SET_EXAMPLE)

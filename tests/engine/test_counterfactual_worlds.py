@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 import sim
@@ -16,6 +16,7 @@ from sim.core.streams import Streams
 from sim.engine.build import build_world, draw_population
 from sim.models.margin import MarginTables
 from sim.schema import load_mapping
+from tests.engine.combined_worlds import combined_worlds
 from tests.engine.random_worlds import load, worlds
 from tests.engine.small_worlds import jump, linear, longs, perp, play, venue
 
@@ -24,9 +25,12 @@ RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function
 
 
 @st.composite
-def otherwise(draw: Any) -> dict[str, Any]:
+def otherwise(draw: Any, base: Any = worlds) -> dict[str, Any]:
     """Return a random world with a counterfactual of any kind."""
-    world = draw(worlds())
+    world = draw(base())
+    for name in {"pool"} & set(world["venues"]):  # who sells loans has no backstop
+        layers = world["venues"][name]["waterfall"]
+        layers[:] = [layer for layer in layers if layer["kind"] != "backstop"]
     names = list(world["venues"])
     some = st.lists(st.sampled_from(names), unique=True, max_size=2)
     block = {key: draw(some) for key in ("silence", "ring_fence", "without_venues", "spare")}
@@ -46,7 +50,7 @@ def run(world: dict[str, Any], folder: Any, **changed: Any) -> sim.Result:
         raise
 
 
-@settings(max_examples=25, suppress_health_check=RANDOM)
+@settings(max_examples=20, suppress_health_check=RANDOM)
 @given(world=otherwise())
 def test_due_and_full_agree_in_counterfactual_worlds(tmp_path_factory, sweeps, world):
     folder = tmp_path_factory.mktemp("world")
@@ -58,7 +62,20 @@ def test_due_and_full_agree_in_counterfactual_worlds(tmp_path_factory, sweeps, w
         pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
 
 
-@settings(max_examples=15, suppress_health_check=RANDOM)
+@pytest.mark.slow
+@settings(max_examples=25, phases=[Phase.generate], suppress_health_check=[*HealthCheck])
+@given(world=otherwise(combined_worlds))
+def test_due_and_full_agree_where_mechanisms_meet(tmp_path_factory, sweeps, world):
+    folder = tmp_path_factory.mktemp("world")
+    full, due = (
+        run(world, folder, engine={**world["engine"], "margin_check": mode})
+        for mode in ("full", "due")
+    )
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
+
+
+@settings(max_examples=10, suppress_health_check=RANDOM)
 @given(world=worlds())
 def test_nobody_silenced_moves_a_price(tmp_path_factory, sweeps, world):
     names = list(world["venues"])
@@ -82,7 +99,7 @@ def of(result: sim.Result, name: str) -> dict[str, pd.DataFrame]:
     }
 
 
-@settings(max_examples=25, suppress_health_check=RANDOM)
+@settings(max_examples=20, suppress_health_check=RANDOM)
 @given(world=worlds())
 def test_a_fenced_venue_does_not_notice_that_there_are_others(tmp_path_factory, sweeps, world):
     """Everything of it is alike when nobody else has an account, but for outside wallets."""
