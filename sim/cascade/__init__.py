@@ -55,11 +55,30 @@ __all__ = [
     "venue_claims",
 ]
 
-_MEASURES = ("network_measures", "rank_correlations")
+_LATER = {
+    "ClearingResult": "sim.cascade.contagion",
+    "ContagionBound": "sim.cascade.contagion",
+    "FireSaleResult": "sim.cascade.contagion",
+    "ImpactPaths": "sim.cascade.contagion",
+    "Network": "sim.cascade.contagion",
+    "StressResult": "sim.cascade.contagion",
+    "VenueClaims": "sim.cascade.contagion",
+    "contagion_bound": "sim.cascade.contagion",
+    "debtrank": "sim.cascade.contagion",
+    "debtrank_of_each": "sim.cascade.contagion",
+    "eisenberg_noe": "sim.cascade.contagion",
+    "fire_sale_vulnerability": "sim.cascade.contagion",
+    "impact_paths": "sim.cascade.contagion",
+    "network_measures": "sim.cascade.measures",
+    "rank_correlations": "sim.cascade.measures",
+    "rogers_veraart": "sim.cascade.contagion",
+    "threshold_cascade": "sim.cascade.contagion",
+    "venue_claims": "sim.cascade.contagion",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "measures" if name in _MEASURES else "contagion"
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    """Import what needs linear algebra when it is first asked for."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,7 +49,7 @@ def _show_venue(name: str, *, as_json: bool) -> None:
     from sim.cli.console import emit, emit_json, emit_table
     from sim.core.errors import ScenarioError
     from sim.schema import list_presets, list_versions, preset, preset_notes
-    from sim.schema.preset_notes import leaves
+    from sim.schema.preset_notes import defaults, leaves
 
     plain = name.split("@", maxsplit=1)[0]
     try:
@@ -69,7 +69,15 @@ def _show_venue(name: str, *, as_json: bool) -> None:
         emit(f"{key}:\n" + "".join(f"  - {_one_line(text)}\n" for text in getattr(notes, key)))
     tiers = venue.get("margin", {}).pop("tiers", None) or {}
     rules = [(place, _cell(value), notes.source_of(place) or "") for place, value in leaves(venue)]
-    emit_table("rules", ("key", "value", "source"), rules, left=3)
+    rules += [(at, "none" if x is None else _cell(x), "default") for at, x in defaults(name)]
+    blocks = [_block(place) for place, _, _ in rules]
+    rules.sort(key=lambda rule: blocks.index(_block(rule[0])))
+    emit_table(
+        "rules (default: what stands where the venue states nothing)",
+        ("key", "value", "source"),
+        rules,
+        left=3,
+    )
     if figures:
         rows = list(leaves({"figures": figures}))
         shown = [
@@ -85,6 +93,12 @@ def _show_venue(name: str, *, as_json: bool) -> None:
     emit_table("sources", ("source", "as of", "seen", "what"), sources, left=4)
 
 
+def _block(place: str) -> tuple[str, ...]:
+    """Return the block of a dotted place, with the number of the layer in a waterfall."""
+    first, second = (*place.split("."), "")[:2]
+    return (first, second) if second.isdigit() else (first,)
+
+
 def _one_line(value: object) -> str:
     return " ".join(str(value).split())
 
@@ -92,7 +106,9 @@ def _one_line(value: object) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.12g}"

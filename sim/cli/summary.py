@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.console import amount, emit_table
@@ -165,19 +165,39 @@ def cell(name: str, value: object) -> str:
 
 
 def _emit_nested(name: str, nested: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write a table of markets or venues: side by side if they are few, else one per row."""
-    nested = {key: _flat(row) for key, row in nested.items()}
-    figures: Sequence[str] = list(dict.fromkeys(key for row in nested.values() for key in row))
+    """Write a table of markets or venues: side by side if they are few, else one per row.
+
+    With one per row, figures that are mappings have a table each: all in one would be too wide.
+    """
     if len(nested) <= SIDE_BY_SIDE:
+        flat = {key: _flat(row) for key, row in nested.items()}
         rows = [
-            (figure, *(cell(figure, row.get(figure)) for row in nested.values()))
-            for figure in figures
+            (figure, *(cell(figure, row.get(figure)) for row in flat.values()))
+            for figure in _names(flat)
         ]
         emit_table(None, (name, *nested), rows)
         return
+    parts = {key: {k: v for k, v in row.items() if _is_table(v)} for key, row in nested.items()}
+    plain = {key: {k: v for k, v in row.items() if not _is_table(v)} for key, row in nested.items()}
+    _emit_rows(None, name, plain)
+    for part in _names(parts):
+        _emit_rows(part, name, {key: row.get(part, {}) for key, row in parts.items()})
+
+
+def _emit_rows(title: str | None, name: str, nested: Mapping[str, Mapping[str, Any]]) -> None:
+    figures = _names(nested)
     headings = [figure.replace("_", "\n") for figure in figures]
     lines = [(key, *(cell(fig, row.get(fig)) for fig in figures)) for key, row in nested.items()]
-    emit_table(None, (name, *headings), lines)
+    emit_table(title, (name, *headings), lines)
+
+
+def _names(nested: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the names of all figures, in the order in which they come first."""
+    return list(dict.fromkeys(key for row in nested.values() for key in row))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, Mapping) and len(value) > 0
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

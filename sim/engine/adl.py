@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int32Array, IntArray, blocks, sums
-from sim.engine.divert import closing_layer
+from sim.engine.divert import closing_layer, overvalued
 from sim.engine.fees import remainder_fees
 from sim.engine.losses import DUST, note_fills, record_losses, settle_closed
 from sim.models.waterfall import (
@@ -50,11 +50,12 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     """Close diverted accounts against others, at the price that their clearer's rule says.
 
     Every position of a diverted account has the same relative distance to its bankruptcy
-    price, ``equity / gross notional``: filled there, the account is left with nothing and
-    owes nothing. The distance is at most `FARTHEST`. What an account then still owes, as all
-    of its debt at a mark, walks down the waterfall; what it has left goes where the clearer's
-    fees go, if the clearer takes remainders. No book is needed, only a venue that is up and a
-    market that is not halted. Both sides are booked and recorded.
+    price, ``equity / gross notional``, with collateral at no more than its worth: filled there,
+    the account is left with nothing and owes nothing. The distance is at most `FARTHEST`. What
+    an account then still owes, as all of its debt at a mark, walks down the waterfall; what it
+    has left goes where the clearer's fees go, if the clearer takes remainders. No book is
+    needed, only a venue that is up and a market that is not halted. Both sides are booked and
+    recorded.
 
     Returns
     -------
@@ -66,12 +67,13 @@ def deleverage(world: World, orders: ForcedOrders, diverted: BoolArray) -> IntAr
     slots, owner, market = orders.slots[mine], orders.owner[mine], orders.market[mine]
     rows, clearer = orders.rows[owner], orders.clearer[owner]
     held = np.abs(ledger.quantity[slots])
-    distance = (orders.equity / world.out.notional[orders.rows])[owner]
+    left = orders.equity - overvalued(world, orders)
+    distance = (left / world.out.notional[orders.rows])[owner]
     distance = np.clip(distance, -FARTHEST, FARTHEST)
     sign = np.sign(ledger.quantity[slots])
     bankrupt = board.mark[market] * (1.0 - sign * distance)
     # Largest debtor first; the order of rows decides between equals.
-    queue = np.argsort(orders.equity[owner], kind="stable")
+    queue = np.argsort(left[owner], kind="stable")
     hit: list[IntArray] = []
     code = (clearer * len(board.ids) + market)[queue]
     for key in np.unique(code).tolist():

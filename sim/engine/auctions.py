@@ -61,7 +61,7 @@ class AuctionHouse(LoanRule):
     market : (A,) int64
         Market of the largest collateral of an account when its auction began.
     top : (P,) float64 [quote/base]
-        Starting price of each position.
+        Starting price of each position; 0 where none was set in its present auction.
     """
 
     once = True
@@ -90,6 +90,7 @@ class AuctionHouse(LoanRule):
             self._start(lots, over, fresh=False)
             age = self._age(lots.rows)
             over = np.zeros(len(over), dtype=bool)
+        self._let_join(lots)
         price = self.top[lots.slots] * price_left(age, rule.cut, rule.step)[lots.owner]
         worth = sums(lots.owner, lots.size * lots.worth * price, len(lots.rows))
         left = np.maximum(self.tab[lots.rows] - self.raised[lots.rows], 0.0)
@@ -117,10 +118,12 @@ class AuctionHouse(LoanRule):
             self.tab[rows] = tab(lots.debt[chosen], self.rule.penalty)
             self.raised[rows] = 0.0
             order = np.argsort(lots.size * lots.worth * lots.mark, kind="stable")
+            order = order[chosen[lots.owner[order]]]
             self.market[lots.rows[lots.owner[order]]] = lots.market[order]  # the last one stays
             self.open = np.sort(np.concatenate([self.open, rows]))
             world.required[rows] = IN_AUCTION
         self.start[rows] = world.tick
+        self.top[world.ledger.slots(rows)[0]] = 0.0
         of_chosen = chosen[lots.owner]
         self.top[lots.slots[of_chosen]] = starting_price(lots.mark[of_chosen], self.rule.buffer)
         due = start_reward(self.tab[rows] - self.raised[rows], self.rule.tip, self.rule.chip)
@@ -128,6 +131,14 @@ class AuctionHouse(LoanRule):
         price = float(world.asset_price[world.columns[column]])
         house, keeper = plan.first_house + self.venue, plan.first_keeper + self.venue
         world.ledger.transfer(house, keeper, column, float(due.sum()) / price, "auction started")
+
+    def _let_join(self, lots: Lots) -> None:
+        """Start collateral that could not be sold when its auction began at the mark of now.
+
+        Its price goes on with the clock of the auction, like that of all the rest.
+        """
+        late = self.top[lots.slots] == 0.0
+        self.top[lots.slots[late]] = starting_price(lots.mark[late], self.rule.buffer)
 
     def paid(self, rows: IntArray, owed: FloatArray) -> None:
         """Note what keepers have paid, and end the auctions that are over."""

@@ -67,6 +67,9 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
         world.revalue(rows[diverted])
         orders.equity = world.out.equity[rows]
         orders.close(world, diverted)
+        if deal is not None and world.keepers is not None:
+            world.keepers.strike_again(orders, deal)
+            orders.wanted = orders.change.copy()
         flow = _flow(world, orders)
     before = world.board.last.copy()
     fills = world.board.execute(flow)

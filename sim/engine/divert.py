@@ -29,6 +29,19 @@ def equity_after(world: World, orders: ForcedOrders, fills: BatchFills) -> Float
     return orders.equity - sums(orders.owner, gain, len(orders.rows))
 
 
+def overvalued(world: World, orders: ForcedOrders) -> FloatArray:
+    """Return what collateral counts for above its worth (N,) [numeraire], which no debt is paid by.
+
+    That is so where a clearer goes by par or by a book that stands higher than others.
+    """
+    price = world.asset_price[world.columns]
+    above = np.maximum(world.weight - price, 0.0)
+    if not above.any():
+        return np.zeros(len(orders.rows))
+    held = np.maximum(world.ledger.balance[orders.rows], 0.0)
+    return np.asarray((held * above[orders.clearer]).sum(axis=1))
+
+
 def closing_layer(world: World, venue: int) -> Adl | TearUp:
     """Return the layer by which a venue closes positions against other accounts."""
     layers = world.waterfall.layers[venue]
@@ -48,7 +61,7 @@ def divert(world: World, orders: ForcedOrders, flow: Flow) -> BoolArray | None:
     if not closing:
         return None
     fills = world.board.execute(flow, move=False)
-    loss = -equity_after(world, orders, fills)
+    loss = overvalued(world, orders) - equity_after(world, orders, fills)
     rounding = ROUNDING * world.out.notional[orders.rows]
     lost = loss > rounding
     if not lost.any():

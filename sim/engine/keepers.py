@@ -46,6 +46,7 @@ class KeeperDesk(Mechanism):
         self.once = np.array([v in rules and rules[v].once for v in range(venues)])
         self._earned, self._waiting = np.zeros((2, venues))
         self._noted_at = -1
+        self._match: Match
 
     def quiet_until(self, tick: int) -> int:
         """Return `NEVER`: keepers act on liquidatable loans only, which end every calm."""
@@ -117,17 +118,24 @@ class KeeperDesk(Mechanism):
             deal.gas[accounts] = self.rules[v].gas
             wanted[accounts] = offer.share
             books.append((v, np.flatnonzero(accounts), lots, offer))
-        Match(self.world, self.rules, self.capital, orders, deal, wanted, books).settle()
-        self._note_waiting(orders, served)
-        return deal
-
-    def _note_waiting(self, orders: ForcedOrders, served: BoolArray) -> None:
-        """Count the loans of this tick that nobody wanted; each is tried once a tick then."""
+        self._match = Match(self.world, self.rules, self.capital, orders, deal, wanted, books)
+        self._match.settle()
         if self._noted_at != self.world.tick:
             self._noted_at = self.world.tick
             self._waiting[:] = 0.0
+        self._waiting += self._left(orders, served)
+        return deal
+
+    def strike_again(self, orders: ForcedOrders, deal: Deal) -> None:
+        """Cut the orders of the batch just struck anew, where orders of others have changed."""
+        before = self._left(orders, deal.served)
+        self._match.settle_again()
+        self._waiting += self._left(orders, deal.served) - before
+
+    def _left(self, orders: ForcedOrders, served: BoolArray) -> IntArray:
+        """Return how many loans of each venue (V,) nobody wants; each is tried once a tick."""
         left = served & (sums(orders.owner, orders.change != 0.0, len(served)) == 0.0)
-        self._waiting += np.bincount(orders.clearer[left], minlength=len(self._waiting))
+        return np.bincount(orders.clearer[left], minlength=len(self._waiting))
 
     def waiting(self, venue: int) -> float:
         """Return how many liquidatable loans of a venue nobody wanted in this tick."""

@@ -29,6 +29,7 @@ from sim.core.errors import Problem, ScenarioError
 from sim.core.nearest import nearest
 from sim.engine.bands import BandsDesk
 from sim.engine.build import build_world
+from sim.engine.initial_margin import position_margin
 from sim.engine.lending import bands_desks
 from sim.engine.pricing import value_assets, value_markets
 from sim.engine.world import World
@@ -109,7 +110,8 @@ def _find_account(world: World, account: str) -> int:
 def _accounts(world: World, rows: IntArray, desks: list[BandsDesk]) -> pd.DataFrame:
     import pandas as pd
 
-    _, owner, initial = _initial_margin(world, rows)
+    interest = world.open_interest() if world.tables.by_open_interest else None
+    _, owner, initial = position_margin(world, rows, interest)
     maintenance = world.out.maintenance[rows]
     equity = world.out.equity[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -150,26 +152,11 @@ def _health(world: World, rows: IntArray, desks: list[BandsDesk]) -> FloatArray:
     return np.asarray(health)
 
 
-def _initial_margin(world: World, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return open slots, their owners, and each one's initial margin [numeraire]."""
-    ledger, board = world.ledger, world.board
-    slots, owner = ledger.slots(rows)
-    held = ledger.quantity[slots] != 0.0
-    slots, owner = slots[held], owner[held]
-    market = ledger.market[slots].astype(np.int64)
-    size = np.abs(ledger.quantity[slots]) * board.multiplier[market]
-    clearer = world.clearer[rows[owner]].astype(np.int64)
-    interest = world.open_interest() if world.tables.by_open_interest else None
-    nominal = size * board.mark[market]
-    margin = world.tables.initial_margin(clearer, market, nominal, size, interest)
-    return slots, owner, margin * world.quote_price[market]
-
-
 def _positions(world: World, rows: IntArray) -> pd.DataFrame:
     import pandas as pd
 
     ledger, board = world.ledger, world.board
-    slots, owner, _ = _initial_margin(world, rows)
+    slots, owner, _ = position_margin(world, rows)
     market = ledger.market[slots].astype(np.int64)
     quantity, entry = ledger.quantity[slots], ledger.entry_price[slots]
     size, mark = quantity * board.multiplier[market], board.mark[market]

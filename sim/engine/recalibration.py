@@ -18,7 +18,7 @@ from sim.engine.mechanism import Mechanism, Series
 from sim.engine.pricing import index_groups, index_prices
 from sim.models.margin.procyclicality import ewma_variance
 from sim.models.margin.risk_model import RiskModelRates
-from sim.models.margin.stress import realised_volatility, stress_multiplier
+from sim.models.margin.stress import multiplied_tiers, realised_volatility, stress_multiplier
 
 if TYPE_CHECKING:
     from sim.engine.world import World
@@ -66,11 +66,13 @@ class ClearerRates:
         """Bring the tables up to date; have all accounts looked at if anything changed."""
         world, v, factor = self.world, self.clearer, self.multiplier[:, None]
         tables = world.tables
-        rate = self.rate * factor
+        rate, deduction = multiplied_tiers(
+            tables.floor[v], self.rate, self.deduction, self.multiplier
+        )
         highest = np.maximum(self.initial, 1.0)  # nobody asks more than the notional to open
         initial = np.maximum(np.minimum(self.initial * factor, highest), rate)
         sizes = self.size_rate * self.multiplier, self.size_root * self.multiplier
-        new = (rate, self.deduction * factor, initial, *sizes)
+        new = (rate, deduction, initial, *sizes)
         old = (
             tables.rate[v], tables.deduction[v], tables.initial_rate[v], tables.size_rate[v],
             tables.size_root[v],

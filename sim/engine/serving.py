@@ -96,6 +96,12 @@ class Match:
         else:
             self._set(self._up_to(share, rank, high))
 
+    def settle_again(self) -> None:
+        """Set the orders to what is served beside the orders of others as they are now."""
+        served = self.deal.served[self.orders.owner]
+        self.whole = np.where(served, self.whole, self.orders.change)
+        self.settle()
+
     def _up_to(self, share: FloatArray, rank: IntArray, groups: int) -> FloatArray:
         return np.where(rank < groups, share, 0.0)
 

@@ -57,7 +57,7 @@ class Backstop:
         self.span = max(world.clock.span(layer.unwind), 1)
         self.left = np.zeros(len(self.slots), dtype=np.int64)
         self.holding = self.failed = False
-        self._taken: list[int] = []
+        self._taken: dict[int, float] = {}  # notional when it took them over [numeraire]
         self._before = self.quantity.copy()
 
     @property
@@ -132,6 +132,7 @@ class Backstop:
     def take(self, rows: IntArray) -> None:
         """Take accounts (N,), ascending, over: their positions, and what is left of their money."""
         world, ledger, board = self.world, self.world.ledger, self.world.board
+        notional = world.out.notional[rows].tolist()
         slots, owner = ledger.slots(rows)
         held = ledger.quantity[slots] != 0.0
         slots, owner = slots[held], owner[held]
@@ -157,7 +158,8 @@ class Backstop:
         self.pool()
         world.revalue(rows)
         self.holding = True
-        self._taken += rows.tolist()
+        for row, value in zip(rows.tolist(), notional, strict=True):
+            self._taken[row] = self._taken.get(row, 0.0) + value
 
     def _receive(self, market: IntArray, quantity: FloatArray, price: FloatArray) -> None:
         """Book its side of takeovers in one direction, and begin to count the time to sell."""
@@ -252,22 +254,26 @@ class Backstop:
     def _pass_on(self, column: int, owed: float) -> None:
         """Let a debt [asset units] go down the rest of the waterfall.
 
-        It goes there as the debt of the account that it took over last and that has no money
-        and no positions since; without one it is the clearer's own loss.
+        It goes there as the debt of the accounts that it took over since it was last flat and
+        that have no money and no positions since, in proportion to their notional then; without
+        one it is the clearer's own loss.
         """
         world, ledger = self.world, self.world.ledger
-        debtors = [row for row in reversed(self._taken) if self._is_empty(row)]
-        row = debtors[0] if debtors else self._taken[-1]
-        if debtors:
-            ledger.transfer(row, self.row, column, owed, "debt of a backstop")
-            borne = settle(world, np.array([row]))
+        empty = [row for row in self._taken if self._is_empty(row)]
+        rows = np.array(sorted(empty or self._taken), dtype=np.int64)
+        weight = np.array([self._taken[row] for row in rows.tolist()])
+        part = owed * weight / weight.sum()
+        if empty:
+            ledger.transfer(rows, self.row, column, part, "debt of a backstop")
+            borne = settle(world, rows)
         else:
-            house, worth = world.plan.first_house + self.venue, float(owed)
+            house = world.plan.first_house + self.venue
             ledger.transfer(house, self.row, column, owed, "clearer's own loss")
-            worth *= float(world.asset_price[world.columns[column]])
+            price = float(world.asset_price[world.columns[column]])
+            worth = owed * price
             world.flows.shortfall[self.venue] += worth
             world.flows.house_loss[self.venue] += worth
-            borne = Borne(np.array([row]), np.array([worth]))
+            borne = Borne(rows, part * price)
         record_losses(world, borne, "backstop", 0)
 
     def _is_empty(self, row: int) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.engine.initial_margin import initial_margin
 from sim.models.waterfall import FundPeak, contributions
 from sim.schema.waterfall import Adl, DefaultFund, Drawdown, InsuranceFund, Socialise
 
@@ -206,22 +207,9 @@ def fund_size(world: World, row: int) -> float:
 def _members(world: World, v: int) -> Members:
     rows = np.flatnonzero(world.clearer[: world.accounts] == v)
     size = sum(layer.size for layer in world.waterfall.layers[v] if isinstance(layer, DefaultFund))
-    paid = contributions(size, _initial_margin(world, v, rows)) if len(rows) else np.zeros(0)
+    paid = contributions(size, initial_margin(world, rows)) if len(rows) else np.zeros(0)
     paid = paid / world.asset_price[world.columns[world.settlement[v]]]
     size_ = len(rows)
     return Members(
         rows, paid, paid.copy(), np.zeros(size_), np.zeros(size_), np.zeros(size_, dtype=bool)
     )
-
-
-def _initial_margin(world: World, v: int, rows: IntArray) -> FloatArray:
-    """Return the initial margin of each account (N,) [numeraire] at the present marks."""
-    slots, owner = world.ledger.slots(rows)
-    held = world.ledger.quantity[slots] != 0.0
-    slots, owner = slots[held], owner[held]
-    market = world.ledger.market[slots].astype(np.int64)
-    size = np.abs(world.ledger.quantity[slots]) * world.board.multiplier[market]
-    clearer = np.full(len(slots), v)
-    notional = size * world.board.mark[market]
-    margin = world.tables.initial_margin(clearer, market, notional, size)
-    return sums(owner, margin * world.quote_price[market], len(rows))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray, sums
+from sim.core.arrays import FloatArray, IntArray
+from sim.engine.initial_margin import initial_margin
 from sim.engine.orders import distinct
 from sim.models.breaker import spare_equity
 from sim.schema.breaker import Withdrawals
@@ -76,7 +77,7 @@ class WithdrawalDesk:
                 continue
             initial = np.zeros(int(mine.sum()))
             if rule.keep == "initial_margin":
-                initial = self._initial_margin(rows[mine])
+                initial = initial_margin(world, rows[mine])
             spare[mine] = spare_equity(
                 world.out.equity[rows[mine]],
                 kept[mine],
@@ -85,14 +86,3 @@ class WithdrawalDesk:
                 rule.keep_share,
             )
         return spare
-
-    def _initial_margin(self, rows: IntArray) -> FloatArray:
-        """Return the initial margin of accounts (N,) [numeraire] at the marks."""
-        world = self.world
-        slots, owner = world.ledger.slots(rows)
-        market = world.ledger.market[slots].astype(np.int64)
-        size = np.abs(world.ledger.quantity[slots]) * world.board.multiplier[market]
-        clearer = world.clearer[rows[owner]].astype(np.int64)
-        notional = size * world.board.mark[market]
-        margin = world.tables.initial_margin(clearer, market, notional, size)
-        return sums(owner, margin * world.quote_price[market], len(rows))

@@ -62,8 +62,8 @@ def _protocol_findings(
         found = f"'{kind}' on a venue that lists {odd[0]}"
         yield Finding((*path, "liquidation", "kind"), found, allowed)
     for number, layer in enumerate(venue.waterfall):
-        if layer.kind == "adl":
-            found = f"'adl' beside liquidation '{kind}'"
+        if layer.kind in ("adl", "tear_up"):
+            found = f"'{layer.kind}' beside liquidation '{kind}'"
             allowed = "insurance_fund or socialise: deposits have no counterparty that won"
             yield Finding((*path, "waterfall", number, "kind"), found, allowed)
         if isinstance(layer, Socialise) and layer.basis == "counterparties":
@@ -82,11 +82,34 @@ def _rate_findings(
         return
     entries = getattr(rule, key)
     for market in listed:
-        if market.kind == "collateral" and of_base(entries, market.base) is None:
+        entry = of_base(entries, market.base)
+        if market.kind == "collateral" and entry is None:
             found = f"no entry for {market.base}"
             yield Finding((*path, "liquidation", key), found, f"a {key} for {market.base}")
+        elif market.kind == "collateral" and entry is not None:
+            place = (*path, "liquidation", key)
+            place = (*place, market.base) if isinstance(entries, dict) else place
+            yield from _cushion_findings(venue, market, place, key, entry)
     known = preset_rules(venue.preset).get("liquidation", {}) if venue.preset else {}
     for base in entries if isinstance(entries, dict) else ():
         if base in (known.get(key) or {}):
             continue
         yield from unknown((*path, "liquidation", key, base), base, scenario.assets, "asset")
+
+
+def _cushion_findings(
+    venue: Venue, market: Market, place: tuple[str | int, ...], key: str, entry: float
+) -> Iterator[Finding]:
+    """Yield a bonus or factor by which a loan owes money as soon as it may be liquidated."""
+    loan = None if venue.margin is None else venue.margin.loan(market.base, market.symbol)
+    if loan is None:
+        return
+    threshold = loan.liquidation_threshold
+    terms = f"{market.symbol} has a liquidation_threshold of {threshold:g}, at which"
+    if key == "factor" and entry < threshold:
+        allowed = f"at least {threshold:g}: {terms} a loan would be credited less than it owes"
+        yield Finding(place, f"{entry:g}", allowed)
+    elif key == "bonus" and threshold * (1.0 + entry) >= 1.0:
+        most = 1.0 / threshold - 1.0
+        allowed = f"below {most:.4g}: {terms} collateral would not pay for the debt and the bonus"
+        yield Finding(place, f"{entry:g}", allowed)

@@ -304,6 +304,11 @@ class Margin(Model):
             findings.append(Finding(("call",), "a call", allowed))
         return findings
 
+    def loan(self, base: str, symbol: str) -> Loan | None:
+        """Return the terms of a loan against a market (by symbol, then base), or None."""
+        loans = self.loans or {}
+        return loans.get(symbol) or loans.get(base)
+
     def ladder(self, base: str, symbol: str) -> list[Tier] | None:
         """Return the tiers of a market (by symbol, then base), or None if it has none.
 
@@ -311,12 +316,11 @@ class Margin(Model):
         liquidation threshold, and for the flat `maintenance_rate`. Rates of a risk model are no
         ladder.
         """
-        for key in (symbol, base):
-            if self.loans is not None and key in self.loans:
-                loan = self.loans[key]
-                leverage = 1.0 / (1.0 - loan.loan_to_value)
-                rate = 1.0 - loan.liquidation_threshold
-                return [Tier(floor=0.0, rate=rate, max_leverage=leverage)]
+        loan = self.loan(base, symbol)
+        if loan is not None:
+            leverage = 1.0 / (1.0 - loan.loan_to_value)
+            rate = 1.0 - loan.liquidation_threshold
+            return [Tier(floor=0.0, rate=rate, max_leverage=leverage)]
         if isinstance(self.tiers, list):
             return self.tiers
         if self.tiers is not None:

@@ -10,6 +10,13 @@ from pydantic import model_validator
 from sim.schema.base import Finding, Model, attribute, refuse
 from sim.schema.presets import NOT_RULES, preset
 from sim.schema.units import Name
+from sim.schema.venue import Venue
+
+RESOLVED = ("margin", "mark", "liquidation", "waterfall")
+"""Blocks of which also what a preset does not state is shown."""
+
+ALTERNATIVES = ("initial_rate", "loans", "maintenance_rate", "sizes", "tiers")
+"""Keys of which a venue has some; those that it does not have say nothing."""
 
 Seen = Literal["stored", "memory", "assumed"]
 """Whether a source was read, is remembered only, or a figure is a choice of ours."""
@@ -81,6 +88,23 @@ def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         return
     for key, item in items:
         yield from leaves(item, f"{place}.{key}" if place else key)
+
+
+def defaults(name: str) -> list[tuple[str, Any]]:
+    """Return dotted place and value of the rules that stand where a preset states none.
+
+    Of margin, mark, liquidation and waterfall; None where something is off or without limit.
+    """
+    stated, blocks = preset(name), Venue(preset=name).model_dump(include=set(RESOLVED))
+    given = {place for place, _ in leaves(stated)}
+    return [
+        (place, value)
+        for block in RESOLVED
+        for place, value in leaves({block: blocks[block]})
+        if place not in given
+        and not place.startswith("margin.tiers.")
+        and not (value is None and place.rpartition(".")[2] in ALTERNATIVES)
+    ]
 
 
 def is_figure(value: Any) -> bool:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from sim.cli.bundled import bundled
-from sim.schema import list_presets
+from sim.schema import Venue, list_presets, preset
+from sim.schema.preset_notes import leaves
 from tests.cli.command import SMALL, invoke, small
+
+SHOWN = ("margin", "mark", "liquidation", "waterfall")
+"""Blocks of a venue that are shown as they resolve."""
 
 
 def test_validate_counts(tmp_path: Path) -> None:
@@ -110,6 +114,21 @@ def test_show_venue_has_its_notes_and_every_tier(name: str) -> None:
     assert document["meta"]["title"] in result.stdout
     for base in document["margin"].get("tiers") or {}:
         assert f"margin tiers: {base}" in result.stdout
+
+
+@pytest.mark.parametrize("name", list_presets())
+def test_show_venue_says_what_stands_where_the_venue_states_nothing(name: str) -> None:
+    lines = [line.split() for line in invoke("show", "venue", name).stdout.splitlines()]
+    rules = [line for line in lines if line and "." in line[0] and line[0].split(".")[0] in SHOWN]
+    keys = [line[0] for line in rules]
+    assert len(keys) == len(set(keys))
+    whole = Venue(preset=name).model_dump(include=set(SHOWN))
+    stated = dict(leaves(preset(name)))
+    for place, value in leaves(whole):
+        if place.startswith("margin.tiers") or (value is None and place not in keys):
+            continue
+        assert place in keys
+        assert (rules[keys.index(place)][-1] == "default") == (place not in stated)
 
 
 def test_show_scenario_prints_the_file() -> None:

@@ -82,7 +82,7 @@ def lender(dice: Dice, kind: str, bases: list[str]) -> dict[str, Any]:
         {"kind": "insurance_fund", "size": dice.pick(0, 50, 5000)},
         {"kind": "socialise", "basis": dice.pick("equity", "notional")},
     ]
-    return {
+    found = {
         "margin": {
             "kind": dice.pick("cross", "isolated"),
             "loans": {
@@ -94,6 +94,13 @@ def lender(dice: Dice, kind: str, bases: list[str]) -> dict[str, Any]:
         "liquidation": RULES[kind](dice),
         "waterfall": [*(layer for layer in layers if dice.often()), {"kind": "clearer"}],
     }
+    rule = found["liquidation"]
+    # Nor is one at which the collateral would not pay for the debt and what a keeper gets.
+    if kind == "fixed_spread":
+        rule["bonus"] = min(rule["bonus"], 0.9 * (1.0 / threshold - 1.0))
+    elif kind == "absorb":
+        rule["factor"] = max(rule["factor"], threshold)
+    return found
 
 
 def loans(dice: Dice, name: str, markets: list[dict[str, Any]]) -> list[Any]:

@@ -332,3 +332,29 @@ def test_both_schedulers_agree_with_marks_of_the_tick_before(tmp_path):
         tables.append(sim.run(scenario, check=True).liquidations)
     assert tables[0].equals(tables[1])
     assert (tables[0]["close_out_price"] == 95.0).all()
+
+
+@pytest.mark.parametrize("price", ["bankruptcy", "mark"])
+def test_coins_at_par_pay_no_more_than_they_fetch(tmp_path, price):
+    # 1,000 coins that fetch 400 stand against a loss of 1,200: too much for a fund of 500,
+    # though by what they count for it would have to pay but 200.
+    coin = {"venue": "one", "symbol": "USDE-USDT", "kind": "spot", "base": "USDE", "quote": "USDT"}
+    book = [
+        ("long", "long", "one", {"USDE": 1000}, [("one/BTC-PERP", 20, 100)]),
+        ("short", "short", "one", {"USDT": 5000}, [("one/BTC-PERP", -20, 100)]),
+    ]
+    result = play(
+        tmp_path, book,
+        assets={"USDT": {"price": 1}, "USDE": {"price": 1}, "BTC": {"price": 100}},
+        venues={
+            "one": venue(0.01, collateral_price={"USDE": "par"},
+                         waterfall=[fund(500), adl(price=price), CLEARER])
+        },
+        markets=[{**coin, "impact": {"kind": "none"}}, perp()],
+        shocks=[jump(-0.6, at=2, asset="USDE"), jump(-0.6, at=3)],
+    )  # fmt: skip
+    assert taken(result) == {"long": 20, "short": 20}
+    close = {"bankruptcy": 80, "mark": 40}[price]
+    assert [at for (at,) in events(result, "adl", "close_out_price")] == pytest.approx(2 * [close])
+    assert result.summary["shortfall"] == pytest.approx({"bankruptcy": 0, "mark": 800}[price])
+    assert equity_at(result, "book", 4) == pytest.approx(5000 + 20 * (100 - close))

@@ -198,6 +198,22 @@ def test_rate_deduction_and_initial_rate_are_multiplied(tmp_path):
     assert [key for (key,) in sold(result, "account_id")] == ["a0"]
 
 
+def test_stress_asks_for_no_more_than_the_notional(tmp_path):
+    # Times 1.5 the first 100 need 90 and all beyond them what it is worth: 190 of 200.
+    tiers = [{"floor": 0, "rate": 0.6}, {"floor": 100, "rate": 0.8, "max_leverage": 1}]
+    venue = stressed()
+    venue["margin"] |= {"tiers": tiers}
+    del venue["margin"]["maintenance_rate"]
+    result = play(
+        tmp_path,
+        longs((2, 189.8), (2, 190.2)),
+        assets=ASSETS,
+        venues={"one": venue},
+        shocks=[path(100, 100.05, 100, 100)],
+    )
+    assert [key for (key,) in sold(result, "account_id")] == ["a0"]
+
+
 def test_what_size_adds_is_multiplied_as_well(tmp_path):
     # 10 contracts need (0.1 + 0.01 * 10) * 1,000 = 200, and 300 in stress.
     venue = stressed()

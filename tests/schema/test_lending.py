@@ -49,6 +49,8 @@ SPREAD = "bonus: {WETH: 5%, WBTC: 6.5%}"
 RULE = GOOD[GOOD.index("      kind: fixed_spread") : GOOD.index("    waterfall")]
 BANDS = "      {kind: bands, loan_discount: 5%, liquidation_discount: 6%}\n"
 
+ABSORB = "    liquidation: {kind: absorb, factor: {WETH: 0.83, WBTC: 0.9}, reserves: 0}\n"
+
 CASES = {
     "threshold below the loan": (
         (WETH, WETH.replace("83%", "80%")),
@@ -100,6 +102,11 @@ CASES = {
         "venues.pool.waterfall.0.kind",
         ("'adl' beside liquidation 'fixed_spread'", "no counterparty"),
     ),
+    "deposits torn up": (
+        ("      - {kind: clearer}", "      - {kind: tear_up}"),
+        "venues.pool.waterfall.1.kind",
+        ("'tear_up' beside liquidation 'fixed_spread'", "no counterparty"),
+    ),
     "counterparties of deposits": (
         (
             "      - {kind: insurance_fund, size: 1e6}",
@@ -138,6 +145,21 @@ CASES = {
         "venues.pool.liquidation.bonus",
         ("1.5", "a fraction from 0 to 1"),
     ),
+    "bonus that the collateral cannot pay": (
+        (SPREAD, "bonus: {WETH: 5%, WBTC: 30%}"),
+        "venues.pool.liquidation.bonus.WBTC",
+        ("0.3", "below 0.2821", "WBTC-USDC has a liquidation_threshold of 0.78"),
+    ),
+    "one bonus that one collateral cannot pay": (
+        (SPREAD, "bonus: 25%"),
+        "venues.pool.liquidation.bonus",
+        ("0.25", "below 0.2048", "WETH-USDC has a liquidation_threshold of 0.83"),
+    ),
+    "factor below the threshold": (
+        (f"    liquidation:\n{RULE}", ABSORB.replace("0.83", "0.82")),
+        "venues.pool.liquidation.factor.WETH",
+        ("0.82", "at least 0.83", "credited less than it owes"),
+    ),
     "discounts the wrong way round": (
         (f"    liquidation:\n{RULE}", f"    liquidation:\n{BANDS}"),
         "venues.pool.liquidation.liquidation_discount",
@@ -169,6 +191,11 @@ def test_mistake_is_told_with_its_place(change, path, parts):
 
 def test_a_good_lending_venue_has_no_problem():
     assert load_text(GOOD, file="good.yaml").venues["pool"].liquidation.kind == "fixed_spread"
+
+
+def test_a_factor_at_the_threshold_is_the_least_there_may_be():
+    text = GOOD.replace(f"    liquidation:\n{RULE}", ABSORB)
+    assert load_text(text, file="good.yaml").venues["pool"].liquidation.kind == "absorb"
 
 
 def test_a_loan_is_margin_of_what_its_threshold_leaves():

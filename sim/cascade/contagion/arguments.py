@@ -72,6 +72,8 @@ def network(weights: Matrix, name: str, loops: bool = False) -> Network:
     labels, matrix = _taken(weights, name)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{name} has shape {matrix.shape}; it must be square (N, N)")
+    if len(labels) != matrix.shape[0]:
+        raise ValueError(f"{name} has {len(labels)} names for {matrix.shape[0]} nodes")
     if not len(labels):
         raise ValueError(f"{name} has no nodes; at least one is needed")
     if not labels.is_unique:

@@ -95,7 +95,7 @@ class FireSaleResult:
     def systemicness(self) -> FloatArray:
         """Share of all equity that the sales of each node destroy [1]."""
         sold = -self.assets * self.leverage * self.direct_returns
-        shares: FloatArray = self.linkage * sold / self.equity.sum()
+        shares: FloatArray = self.linkage * sold / self.equity.sum() + 0.0
         return shares
 
     @property

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from sim.cascade import (
     ClearingResult,
+    Network,
     contagion_bound,
     debtrank,
     eisenberg_noe,
@@ -214,6 +215,31 @@ def test_names_of_any_kind_may_be_mixed() -> None:
         debtrank(graph, 1.0, {"x": 1.0, 3: 1.0})
 
 
+def test_a_circle_that_hardly_loses_anything_stays_within_what_is_owed() -> None:
+    third = 1.0 / 3.0
+    owed = [
+        [0.0, 0.1, third, 0.0, 0.0, 0.0], [0.7, 0.0, 0.2, 0.2, 1e-13, 1e9],
+        [0.7, 1e-13, 0.0, third, 0.2, 0.0], [third, 1e-9, 0.0, 0.0, 1e9, 0.2],
+        [0.3, 0.1, 1e-9, 0.0, 0.0, third], [0.0, 1e9, 0.2, 0.0, third, 0.0],
+    ]  # fmt: skip
+    result = rogers_veraart(owed, [0.0, 0.0, 1e-12, 1e-9, 0.0, 1e-12], 1.0 - 1e-13, 1.0)
+    assert (result.payments >= 0.0).all()
+    assert (result.payments <= result.obligations).all()
+    assert (result.least >= 0.0).all()
+
+
+def test_every_result_has_a_frame_by_node() -> None:
+    frames = [
+        eisenberg_noe(PAIR, 1.0).frame(), debtrank(PAIR, 1.0, 0.5).frame(),
+        contagion_bound(PAIR, 2.0).frame(), impact_paths(PAIR, 1.0).frame(),
+        fire_sale_vulnerability([2.0, 1.0], [1.0, 1.0], np.eye(2), 0.1, -0.1).frame(),
+    ]  # fmt: skip
+    for frame in frames:
+        assert frame.index.name == "node"
+        assert len(frame) == 2
+        assert np.isfinite(frame.to_numpy(dtype=float)).all()
+
+
 def test_rounds_can_be_counted_out() -> None:
     chain = np.diag([0.5, 0.5, 0.5], k=-1)
     after = [debtrank(chain, 1.0, [1, 0, 0, 0], rounds=n).stress.tolist() for n in range(5)]
@@ -238,6 +264,9 @@ UGLY = {
     "a vector": (lambda: eisenberg_noe([1.0, 2.0], [1.0, 1.0]), "square"),
     "empty": (lambda: debtrank(np.zeros((0, 0)), [], []), "no nodes"),
     "empty graph": (lambda: debtrank(nx.DiGraph(), 1.0, 0.0), "no nodes"),
+    "names": (
+        lambda: debtrank(Network(pd.Index(["a"]), sparse.csr_array((2, 2))), 1.0, 0.0),
+        "1 names for 2 nodes"),
     "nan": (lambda: debtrank([[0.0, np.nan], [0.0, 0.0]], 1.0, 0.0), "not finite"),
     "negative": (lambda: eisenberg_noe([[0.0, -1.0], [0.0, 0.0]], 1.0), r"-1\.0.*>= 0"),
     "text": (lambda: eisenberg_noe([["a", "b"], ["c", "d"]], 1.0), "no number"),
