@@ -186,13 +186,14 @@ def _emit_correlations(found: Importance) -> None:
     from sim.cli.console import emit
 
     table = found.correlations()
-    notional = table[table["figure"] == "liquidated_notional"]
+    notional = table[table["figure"] == "liquidated_notional_elsewhere"]
     if notional["spearman"].isna().all():
         emit(f"no rank correlations: {notional['note'].iloc[0]}\n")
         return
     wide = notional.pivot(index="measure", columns="change", values="spearman")
     wide = wide.loc[list(dict.fromkeys(notional["measure"]))]
-    _emit_by_name("rank correlation with the liquidated notional avoided by", "measure", wide)
+    title = "rank correlation with the notional liquidated elsewhere that was avoided by"
+    _emit_by_name(title, "measure", wide)
 
 
 def _emit_by_name(title: str, by: str, table: pd.DataFrame, prefix: str = "") -> None:

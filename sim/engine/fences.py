@@ -13,8 +13,9 @@ Nothing but exogenous returns crosses the border of a group:
 - top-ups come from the outside wallet or from accounts in the same group;
 - accounts with positions on markets of several groups are divided (`sim.engine.dividing`).
 
-What stays common is the outside wallet of a trader, who may empty it for either side, and the value
-of a quote asset that the fenced venue does not list itself.
+What stays common is the outside wallet of a trader, who may empty it for either side; the value of
+a quote asset that the fenced venue does not list itself; and the values at which the desk turns the
+collateral of closed accounts, and what funds hold, into money.
 """
 
 from __future__ import annotations
