@@ -87,6 +87,18 @@ def test_nobody_silenced_moves_a_price(tmp_path_factory, sweeps, world):
     assert result.summary["generations"] <= 1 or shared > 0.0
 
 
+@pytest.mark.slow
+@settings(max_examples=25, phases=[Phase.generate], suppress_health_check=[*HealthCheck])
+@given(world=otherwise(combined_worlds))
+def test_what_a_silenced_venue_sells_otherwise_is_not_heard_either(tmp_path_factory, world):
+    """Its backstop, its storefront and its bands move no price; conservation holds all the same."""
+    names = list(world["venues"])
+    result = run(world, tmp_path_factory.mktemp("world"), counterfactual={"silence": names})
+    causes = set(result.price_causes.loc[result.price_causes["price_move"] != 0.0, "cause"])
+    quiet = ("liquidation:", "backstop:", "trade:bands", "trade:storefront")
+    assert not [cause for cause in causes if cause.startswith(quiet)]
+
+
 def of(result: sim.Result, name: str) -> dict[str, pd.DataFrame]:
     """Return what happened at one venue; numbers that count over all venues are left out."""
     events = result.liquidations
