@@ -219,3 +219,18 @@ def test_instant_transfers_break_nobody_who_was_whole(tmp_path: Path) -> None:
     found = counterfactual(scenario, InstantTransfers(), replications=5)
     assert (found.differences["accounts_liquidated"] <= 0).all()
     assert found.differences["accounts_liquidated"].sum() < 0
+
+
+def test_a_fence_ends_the_contagion_through_shared_collateral() -> None:
+    """The shipped scenario ties its venues by a broker and by transfers alone; no price is coupled.
+
+    Behind a fence beta does not move at all. The broker's accounts are divided, and what they lose
+    on alpha no longer has the collateral of their positions on beta behind it.
+    """
+    scenario = sim.load(ANALYTIC.parent / "shared-collateral.yaml", {"clock.horizon": "8min"})
+    found = counterfactual(scenario, "fence:beta").summary()
+    for market in ("beta/BTC-PERP", "beta/ETH-PERP"):
+        assert found.loc[f"markets.{market}.deepest_fall", "factual"] > 0.05
+        assert found.loc[f"markets.{market}.deepest_fall", "counterfactual"] == 0.0
+    assert found.loc["venues.beta.accounts_liquidated", "counterfactual"] == 0
+    assert found.loc["venues.prime.shortfall", "difference"] > 0.0
