@@ -228,7 +228,8 @@ def _near(cascade: StaticCascade, n: int, step: float, base: Outcome) -> Near:
     rate = -_slope(cascade, base, rows, n) / (before - after)
     notional = np.abs(forced.change) * book.unit[forced.slot]
     place = np.searchsorted(rows, forced.row)
-    return Near(forced.row, book.market[forced.slot], forced.change, notional, rate[place])
+    market, heard = book.market[forced.slot], book.heard(forced)
+    return Near(forced.row, market, heard, notional, rate[place])
 
 
 def leading(matrix: FloatArray) -> tuple[float, FloatArray, FloatArray]:

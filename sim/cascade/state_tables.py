@@ -27,8 +27,9 @@ margin
     A row per clearer, market and tier: `floor` [quote], `rate` [1], `deduction` [quote],
     `size_rate` [1/base], `size_root` [1/sqrt(base)].
 collateral
-    A row per clearer and asset: `kept` [1] after the haircut, `own_market` that prices it ("" for
-    its value over all venues), `par_value` (NaN where it is not held at par).
+    A row per clearer and asset: `kept` [1] after the haircut; `own_market` that prices it ("" for
+    its value over all venues) and `own_scale` [1], what a unit counts at over the value of that
+    price; `par_value` (NaN where it is not held at par).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "margin": (
         "tick", "clearer", "market", "tier", "floor", "rate", "deduction", "size_rate", "size_root",
     ),
-    "collateral": ("tick", "clearer", "asset", "kept", "own_market", "par_value"),
+    "collateral": ("tick", "clearer", "asset", "kept", "own_market", "own_scale", "par_value"),
 }  # fmt: skip
 """Columns of each table, in order."""
 
@@ -75,7 +76,7 @@ _FINITE = {
     "markets": ("last", "anchor", "mark", "quote_value", "multiplier", "liquidity"),
     "assets": ("value", "opening_price", "free_value"),
     "margin": ("floor", "rate", "deduction", "size_rate", "size_root"),
-    "collateral": ("kept",),
+    "collateral": ("kept", "own_scale"),
 }
 
 

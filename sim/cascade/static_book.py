@@ -95,6 +95,9 @@ class StaticBook:
         self.prices, self.accounts = prices, len(names)
         self.everybody = np.arange(len(names))
         self.rules = [venue.liquidation for venue in scenario.venues.values()]
+        named = scenario.counterfactual
+        self._spared = np.array([name in named.spare for name in prices.venues])
+        self._silenced = np.array([name in named.silence for name in prices.venues])
         self.owner = codes(positions["account_id"], names)
         self.market = codes(positions["market"], prices.markets)
         self.clearer = codes(accounts["clearer"], prices.venues).astype(np.int16)
@@ -133,7 +136,10 @@ class StaticBook:
     def margin(
         self, levels: Levels, standing: Standing, rows: IntArray
     ) -> tuple[MarginOutputs, IntArray]:
-        """Return equity, maintenance margin and notional (A,) at `rows`, and the breached rows."""
+        """Return equity, maintenance margin and notional (A,) at `rows`, and who is breached.
+
+        Accounts that a counterfactual spares are never among these.
+        """
         inputs = self._inputs._replace(
             quantity=standing.quantity,
             balance=standing.balance,
@@ -143,7 +149,12 @@ class StaticBook:
             quote_price=levels.worth,
         )
         out = MarginOutputs.empty(self.accounts)
-        return out, account_margin(inputs, rows, standing.required, out)
+        breached = account_margin(inputs, rows, standing.required, out)
+        return out, breached[~self._spared[self.clearer[breached]]]
+
+    def heard(self, forced: Forced) -> FloatArray:
+        """Return the contracts (S,) of orders that reach the market: none of silenced venues."""
+        return np.where(self._silenced[self.clearer[forced.row]], 0.0, forced.change)
 
     def excess(self, levels: Levels, standing: Standing, rows: IntArray) -> FloatArray:
         """Return ``equity - required maintenance`` (N,) [numeraire] of accounts."""

@@ -59,7 +59,9 @@ class StaticBooks:
             )
             for market, price in zip(scenario.markets, initial, strict=True)
         ]
-        self._couplings = list(_couplings(scenario))
+        self._couplings = [
+            part for whole in _couplings(scenario) for part in _within_fences(whole, prices)
+        ]
 
     def batch(
         self,
@@ -152,6 +154,14 @@ class StaticBooks:
             for m, contracts in zip(members, trades.contracts, strict=True):
                 if contracts != 0.0:
                     after[m] = self._walk(m, after.item(m), anchor.item(m), contracts)[0]
+
+
+def _within_fences(coupling: _Coupling, prices: StaticPrices) -> list[_Coupling]:
+    """Return a coupling cut at the fences between its markets."""
+    parts: dict[int, list[int]] = {}
+    for m in coupling.members:
+        parts.setdefault(int(prices.fence[m]), []).append(m)
+    return [coupling._replace(members=part) for part in parts.values()]
 
 
 def _couplings(scenario: Scenario) -> list[_Coupling]:

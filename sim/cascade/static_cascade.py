@@ -127,7 +127,8 @@ class StaticCascade:
             first = first if number else self._share(sold)
             market = self.book.market[slot]
             size = len(last)
-            net, gross = sums(market, change, size), sums(market, np.abs(change), size)
+            heard = self.book.heard(forced)
+            net, gross = sums(market, heard, size), sums(market, np.abs(heard), size)
             last, average = self.books.batch(last, anchor, levels.worth, net, gross)
             if not (last <= RUNAWAY * self.prices.last).all():
                 raise RunError("a price ran away in the cascade at the state")

@@ -76,6 +76,8 @@ class StaticPrices:
     last, anchor : (M,) float64 [quote/base]
     free : (N,) float64 [numeraire]
         Values of assets without markets.
+    fence : (M,) int64
+        Group of each market's venue; indices and couplings stay within a group.
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], scenario: Scenario) -> None:
@@ -90,6 +92,7 @@ class StaticPrices:
         self.live: BoolArray = markets["live"].to_numpy(dtype=bool)
         self.tradable: BoolArray = markets["tradable"].to_numpy(dtype=bool)
         self.venue = codes(markets["venue"], self.venues)
+        self.fence = _fences(scenario)[self.venue]
         self.base = codes(markets["base"], self.assets)
         self.quote = codes(markets["quote"], self.assets)
         self._opening_value = _numbers(markets, "opening_value")
@@ -118,8 +121,9 @@ class StaticPrices:
         asset, mark = self._raw(last, free)
         owed = asset[self._column_asset]
         held = owed * self._keep
-        for v, k, market in self._own:
-            held[v, k] = last[market] * asset[self.quote[market]] * self._keep[v, k]
+        for v, k, market, scale in self._own:
+            worth = last[market] * asset[self.quote[market]]
+            held[v, k] = worth * scale * self._keep[v, k]
         for v, k, price in self._par:
             held[v, k] = price * self._keep[v, k]
         return Levels(last, mark * self._mark_scale, asset[self.quote], owed, held)
@@ -171,7 +175,10 @@ class StaticPrices:
                     for m in members.tolist()
                 ]
                 weights = np.array(given, dtype=np.float64)
-                used = weights > 0.0
+                near = self.fence[members] == self.fence[self.venue == v][0]
+                used = (weights > 0.0) & near
+                if (weights > 0.0).any() and not used.any():
+                    weights, used = np.ones(len(members)), near
                 users = np.flatnonzero((self.venue == v) & (self.base == base))
                 if used.any():
                     found.append(_Index(members[used], weights[used], rule, users))
@@ -183,10 +190,11 @@ class StaticPrices:
         self._keep = np.ones(shape)
         self._keep[v, k] = _numbers(collateral, "kept")
         own, par = collateral["own_market"].tolist(), _numbers(collateral, "par_value").tolist()
+        scales = _numbers(collateral, "own_scale").tolist()
         places = list(zip(v.tolist(), k.tolist(), strict=True))
         self._own = [
-            (*place, self.markets.index(name))
-            for place, name in zip(places, own, strict=True)
+            (*place, self.markets.index(name), scale)
+            for place, name, scale in zip(places, own, scales, strict=True)
             if name
         ]
         self._par = [
@@ -209,6 +217,13 @@ def codes(names: pd.Series, known: list[str]) -> IntArray:
         strange = names.iloc[int(np.flatnonzero(found < 0)[0])]
         raise ValueError(f"{strange!r} is not among {', '.join(known[:20])}")
     return np.asarray(found, dtype=np.int64)
+
+
+def _fences(scenario: Scenario) -> IntArray:
+    """Return the group (V,) of each venue: 0, or one of its own where it is ring-fenced."""
+    fenced = scenario.counterfactual.ring_fence
+    groups = [fenced.index(name) + 1 if name in fenced else 0 for name in scenario.venues]
+    return np.array(groups, dtype=np.int64)
 
 
 def _numbers(frame: pd.DataFrame, column: str) -> FloatArray:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from sim.cli.console import say
 
 Report = Callable[[int, int], None]
-"""Called with the ticks done and the ticks in all."""
+"""Called with what is done and what there is in all, such as ticks."""
 
 
 @contextmanager
-def ticking(label: str, line: str, *, quiet: bool) -> Iterator[Report | None]:
-    """Show the progress of a run.
+def ticking(label: str, line: str, *, quiet: bool, what: str = "ticks") -> Iterator[Report | None]:
+    """Show the progress of a run, or of several.
 
     Parameters
     ----------
@@ -24,11 +24,13 @@ def ticking(label: str, line: str, *, quiet: bool) -> Iterator[Report | None]:
         Line written instead of a bar where stderr is not a terminal.
     quiet : bool
         Whether to write nothing at all.
+    what : str
+        What is counted.
 
     Yields
     ------
     callable or None
-        What the engine is to call with (ticks done, ticks in all).
+        What is to be called with (done, in all).
     """
     if quiet:
         yield None
@@ -36,12 +38,12 @@ def ticking(label: str, line: str, *, quiet: bool) -> Iterator[Report | None]:
         say(line)
         yield None
     else:
-        with _bar(label) as report:
+        with _bar(label, what) as report:
             yield report
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Report]:
+def _bar(label: str, what: str) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
@@ -50,7 +52,7 @@ def _bar(label: str) -> Iterator[Report]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("ticks,"),
+        TextColumn(f"{what},"),
         TimeLeft(),
         TextColumn("left"),
     )

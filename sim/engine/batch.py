@@ -77,7 +77,7 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
     if len(world.auction.waiting.slot):
         touched = np.concatenate([touched, world.auction.settle(world, fills)])
     transmit(world, groups, fills, flow)
-    generation = int(world.label[rows].max(initial=0))
+    generation = _latest_generation(world, orders)
     close_opened_gaps(world, groups, before, generation)
     cut = orders.cut
     world.step[rows] += ~cut
@@ -91,13 +91,34 @@ def send_batch(world: World, groups: list[CouplingGroup], rows: IntArray) -> Sen
 def _flow(world: World, orders: ForcedOrders) -> Flow:
     """Cut orders to their limits and to the bands of their markets; return the flow of the batch.
 
-    Voluntary orders that wait for the auction of a market join it.
+    Voluntary orders that wait for the auction of a market join it. What does not reach the market
+    is in the orders and not in the flow.
     """
     cut_to_limits(world, orders)
-    orders.change = fit_to_bands(world.board, orders.market, orders.change)
+    _fit_to_bands(world, orders)
     flow = order_flow(world, orders)
     world.auction.join(world, flow)
-    return flow
+    return world.board.silence.heard(flow)
+
+
+def _fit_to_bands(world: World, orders: ForcedOrders) -> None:
+    """Cut orders to the bands of their markets, but for those that are silenced."""
+    board = world.board
+    if not board.silence.any:
+        orders.change = fit_to_bands(board, orders.market, orders.change)
+        return
+    heard = ~orders.silenced(world)
+    change = orders.change.copy()
+    change[heard] = fit_to_bands(board, orders.market[heard], change[heard])
+    orders.change = change
+
+
+def _latest_generation(world: World, orders: ForcedOrders) -> int:
+    """Return the highest generation whose orders reach the market."""
+    rows = orders.rows
+    if world.board.silence.any:
+        rows = rows[~world.board.silence.of(orders.clearer)]
+    return int(world.label[rows].max(initial=0))
 
 
 def _mean_generation(world: World, flow: Flow, rows: IntArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 from sim.core.arrays import BoolArray, FloatArray, IntArray
 from sim.core.errors import RunError
 from sim.engine.causes import Booking, CauseBook, split_log_move
+from sim.engine.silence import Silence
 from sim.models.impact import Fill, ImpactModel, build_impact, square_root
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ Flow = dict[int, dict[Booking, float]]
 class BatchFills:
     """How a batch of netted orders was filled.
 
-    ``average[m]`` is the price at which every order of market m filled [quote/base];
-    ``move[m]`` the market's own price change; both only where ``filled[m]``.
+    ``average[m]`` is the price at which every order of market m filled [quote/base], the last
+    price where none was heard; ``move[m]`` the market's own price change, where ``filled[m]``.
     """
 
     average: FloatArray
@@ -75,6 +76,8 @@ class MarketBoard:
         Limits that nothing pushes a last price through.
     margining : (V,) bool
         Whether a clearer goes on calling and liquidating in spite of halts.
+    silence : Silence
+        Knows whose forced orders do not reach the markets.
     """
 
     def __init__(self, scenario: Scenario, multiplier: FloatArray, venue: IntArray) -> None:
@@ -112,7 +115,7 @@ class MarketBoard:
         ]
         self.long_only = np.array([market.kind == "collateral" for market in markets])
         self.fillable = np.array([market.impact.kind != "illiquid" for market in markets])
-        self.causes = CauseBook(len(markets))
+        self.causes, self.silence = CauseBook(len(markets)), Silence(scenario)
         self.floor_hits = 0
         self._pending = np.zeros(len(markets))
         kinds = [type(impact) is square_root.SquareRootImpact for impact in self.impact]
@@ -312,7 +315,7 @@ class MarketBoard:
         size = len(self.ids)
         fills = BatchFills(self.last.copy(), np.zeros(size), np.zeros(size, dtype=bool))
         tradable = self.tradable
-        for m, parts in flow.items():
+        for m, parts in self.silence.heard(flow).items():
             if not tradable[m]:
                 continue
             fills.filled[m] = True

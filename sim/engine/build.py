@@ -14,14 +14,16 @@ from sim.core.errors import Problem, ScenarioError
 from sim.core.streams import Streams
 from sim.core.texts import Texts
 from sim.engine.board import MarketBoard
-from sim.engine.collateral import local_prices
-from sim.engine.coupling import CouplingGroup, coupled_markets
+from sim.engine.coupling import CouplingGroup, coupled_markets, within_fences
+from sim.engine.dividing import divided
 from sim.engine.draft import AccountsDraft
 from sim.engine.endowment import endow
 from sim.engine.events import EventLog
+from sim.engine.fences import fence_groups, fenced_prices
 from sim.engine.handwritten import draft_trader
 from sim.engine.layout import Layout
 from sim.engine.population import draft_book, draw_cohort, scale_to_open_interest
+from sim.engine.removal import without
 from sim.engine.waterfall import prepare_waterfalls
 from sim.engine.world import NOT_LABELLED, Flows, World
 from sim.kernels.margin import MarginOutputs
@@ -45,9 +47,10 @@ def draw_population(
         else:
             drafts.append(draw_cohort(source, scenario, tables, streams))
     drafts = scale_to_open_interest(drafts, scenario, tables)
+    drafts = divided(drafts, scenario)
     drafts += [draft_trader(plan, scenario) for plan in plans]
     _require_unique_ids(drafts, scenario)
-    return drafts
+    return without(drafts, scenario)
 
 
 def _require_unique_ids(drafts: list[AccountsDraft], scenario: Scenario) -> None:
@@ -128,7 +131,7 @@ def build_world(scenario: Scenario, seed: int, plans: Sequence[TraderPlan] = ())
         asset_price=prices.copy(),
         free_price=prices.copy(),
         haircut=_haircuts(scenario, columns),
-        local=local_prices(scenario, columns),
+        local=fenced_prices(scenario, columns),
         settlement=_settlement(scenario, columns),
         rules=[v.liquidation for v in scenario.venues.values()],
         events=EventLog(),
@@ -175,7 +178,8 @@ def coupling_groups(world: World) -> list[CouplingGroup]:
                 time_constant=coupling.time_constant,
             )
         )
-    return groups
+    fence = fence_groups(world.scenario)[world.board.venue]
+    return [part for group in groups for part in within_fences(group, fence)]
 
 
 def _balance_columns(scenario: Scenario, drafts: list[AccountsDraft]) -> IntArray:

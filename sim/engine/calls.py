@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.core.arrays import BoolArray, IntArray, union
+from sim.engine.dividing import sides
 from sim.engine.withdrawals import WithdrawalDesk
 from sim.engine.world import TopUpInTransit
 
@@ -45,6 +46,7 @@ class CallDesk:
         self.level = level[world.clearer[: world.accounts]] if self.active else np.zeros(0)
         self.called: IntArray = np.empty(0, dtype=np.int64)
         self.withdrawals = WithdrawalDesk(world)
+        self._side = sides(world) if self.active else np.zeros(0, dtype=np.int64)
         # Prices stand still while top-ups are asked for; each review takes them anew.
         self._weight, self._price = world.weight, world.asset_price[world.columns]
 
@@ -147,6 +149,7 @@ class CallDesk:
         first, last = world.trader_rows[owner], world.trader_rows[owner + 1]
         rows = np.array([r for r in range(first, last) if r != row], dtype=np.int64)
         rows = rows[world.board.up[world.clearer[rows]] & (world.label[rows] < 0)]
+        rows = rows[self._side[rows] == self._side[row]]
         if not len(rows):
             return []
         world.revalue(rows)

@@ -42,6 +42,7 @@ def local_prices(scenario: Scenario, columns: IntArray) -> LocalPrices:
         par_clearer=fixed[0].copy(),
         par_column=fixed[1].copy(),
         par_price=np.array(price, dtype=np.float64),
+        own_scale=np.ones(len(own)),
     )
 
 

@@ -52,12 +52,38 @@ def coupled_markets(scenario: Scenario, coupling: object) -> list[int]:
     return [k for k, m in enumerate(scenario.markets) if m.base == asset and m.venue in venues]
 
 
+def within_fences(group: CouplingGroup, fence: IntArray) -> list[CouplingGroup]:
+    """Return a coupling cut at the fences between its markets.
+
+    Parameters
+    ----------
+    group : CouplingGroup
+    fence : (M,) int64
+        Group of each market's venue; nothing couples markets of different groups.
+    """
+    mine = fence[group.markets]
+    if (mine == mine[:1]).all():
+        return [group]
+    parts = [np.flatnonzero(mine == number) for number in np.unique(mine)]
+    has_slots = len(group.slots) > 0
+    return [
+        replace(
+            group,
+            markets=group.markets[part],
+            slots=group.slots[part] if has_slots else group.slots,
+        )
+        for part in parts
+        if len(part) > 1
+    ]
+
+
 def transmit(world: World, groups: list[CouplingGroup], fills: BatchFills, flow: Flow) -> None:
     """Pass a share of a batch's own impacts on to the coupled venues."""
     board = world.board
     impacts = fills.move.tolist()
     if not any(impacts):
         return
+    flow = board.silence.heard(flow)
     up = board.open.tolist()
     for group in groups:
         if group.kind != "cross_impact" or not any(impacts[m] for m in group.members):

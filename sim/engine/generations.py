@@ -11,7 +11,7 @@ A mark that averages over time passes moves on slowly, so what a market collecte
 mark's half-life instead of being forgotten after the check. What waits for an oracle to post it is
 kept until what was collected reaches the oracle's deviation, or its heartbeat has gone by; where
 the oracle has a lag, it fades with the lag and half of the heartbeat. A venue that marks at an
-index collects the moves of all markets of the asset.
+index collects the moves of all markets of the asset on its side of a ring fence.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
+from sim.engine.fences import common_markets, peers
 from sim.kernels.price_state import ON_TIME
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ class GenerationTracker:
         base = world.board.base
         indexed = np.array([follows_index(mark) for mark in marks])[venue]
         own = np.eye(len(base))
-        peers = (base[:, None] == base[None, :]).astype(np.float64)
-        self.mixing = np.where(indexed[:, None], peers / peers.sum(axis=1, keepdims=True), own)
+        alike = (base[:, None] == base[None, :]) & peers(world.scenario)
+        share = alike / alike.sum(axis=1, keepdims=True)
+        self.mixing = np.where(indexed[:, None], share, own)
         size = len(base)
         self.other, self.forced = np.zeros(size), np.zeros(size)
         self.weight, self.generation = np.zeros(size), np.zeros(size)
@@ -195,7 +197,8 @@ class GenerationTracker:
         """
         world, local = self.world, self.world.local
         asset = world.columns[column]
-        markets = world.board.base == asset
+        markets = np.zeros(len(world.board.base), dtype=bool)
+        markets[common_markets(world.scenario, np.flatnonzero(world.board.base == asset))] = True
         clearer = world.clearer[rows]
         own, par = local.own_column == column, local.par_column == column
         elsewhere = np.isin(clearer, [*local.own_clearer[own], *local.par_clearer[par]])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.core.arrays import FloatArray
 from sim.core.errors import RunError
 from sim.engine.board import CANCELLED
 from sim.models.liquidation.call_auction import fill_within_limits
@@ -28,13 +29,25 @@ def cut_to_limits(world: World, orders: ForcedOrders) -> None:
         return
     filled = orders.wanted.copy()
     bound = (orders.limit > 0.0) & np.isfinite(orders.limit) & (orders.wanted != 0.0)
+    silenced = orders.silenced(world)
     for market in np.unique(orders.market[bound]).tolist():
-        mine = (orders.market == market) & (orders.wanted != 0.0)
+        here = (orders.market == market) & (orders.wanted != 0.0)
+        mine = here & ~silenced
         change = orders.wanted[mine]
         gross = math.fsum(np.abs(change).tolist())
         price = average_price(world, market, gross)
         filled[mine] = fill_within_limits(change, orders.limit[mine], price)
+        quiet = here & silenced
+        if quiet.any():
+            made = price(math.fsum(filled[mine].tolist()))
+            filled[quiet] = _at_price(orders.wanted[quiet], orders.limit[quiet], made)
     orders.change = filled
+
+
+def _at_price(change: FloatArray, limit: FloatArray, price: float) -> FloatArray:
+    """Return what fills of orders (S,) with limits (S,) at a price that they do not make."""
+    filled = np.where(change > 0.0, price <= limit, price >= limit)
+    return np.where(filled, change, 0.0)
 
 
 def average_price(world: World, market: int, gross: float) -> Callable[[float], float]:

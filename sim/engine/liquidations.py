@@ -77,6 +77,8 @@ class LiquidationEngine:
             [world.waterfall.deleverages(v) for v in range(len(world.rules))]
         )
         self._backstops = backstops_of(world)
+        spared = world.scenario.counterfactual.spare
+        self._liquidates = np.array([name not in spared for name in world.venue_names])
         due = world.scenario.engine.margin_check == "due"
         self.watch = DueWatch(world, calls.level) if due else FullWatch(world)
         world.watch = self.watch
@@ -217,6 +219,7 @@ class LiquidationEngine:
         waited: BoolArray = (world.batch_due != IDLE) & (world.batch_due <= world.tick)
         board = world.board
         now = board.up & board.margining & (self.instant | waited) & (self._blocks_left > 0)
+        now &= self._liquidates
         able = self._able(broken)
         ready: IntArray = able[now[world.clearer[able]]]
         return ready

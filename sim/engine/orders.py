@@ -62,6 +62,10 @@ class ForcedOrders:
             stays |= (self.wanted != 0.0) & (self.change == 0.0)
         return np.asarray(sums(self.owner, stays, len(self.rows)) > 0.0)
 
+    def silenced(self, world: World) -> BoolArray:
+        """Return which orders (S,) do not reach the market."""
+        return np.asarray(world.board.silence.of(self.clearer)[self.owner])
+
     def close(self, world: World, whole: BoolArray) -> None:
         """Want everything of the accounts marked in `whole` (N,) that their markets can trade."""
         left = world.ledger.quantity[self.slots]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
+from sim.engine.fences import common_markets, fence_groups
 from sim.engine.funding import funding_of, sample_premiums
 from sim.engine.pricing_tables import can_compile, price_rules, price_state
 from sim.kernels.compiling import HAS_NUMBA
@@ -47,12 +48,13 @@ class IndexGroup(NamedTuple):
 def value_markets(world: World) -> list[tuple[int, IntArray]]:
     """Return the markets that value each asset which has any, quote assets first.
 
-    Spot markets and collateral count where an asset has any, perpetuals and futures otherwise.
+    Spot markets and collateral count where an asset has any, perpetuals and futures otherwise;
+    those of ring-fenced venues only where no other lists the asset.
     """
     board, markets = world.board, world.scenario.markets
     found = []
     for asset in board.quotes_first:
-        mine = np.flatnonzero(board.base == asset)
+        mine = common_markets(world.scenario, np.flatnonzero(board.base == asset))
         spot = [int(m) for m in mine if markets[m].kind in ("spot", "collateral")]
         found.append((asset, np.array(spot, dtype=np.int64) if spot else mine))
     return found
@@ -87,9 +89,11 @@ def value_assets(world: World, valued_by: list[tuple[int, IntArray]]) -> None:
 def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
     """Return the index group (M,) of each market, and the groups.
 
-    A venue without a weight counts once unless the rule gives weights.
+    A venue without a weight counts once unless the rule gives weights. What is behind a fence does
+    not count; where a rule gives weights to that alone, all on this side count alike.
     """
     board, names = world.board, world.venue_names
+    fence = fence_groups(world.scenario)[board.venue]
     rules = [index_rule(venue.mark, venue.index) for venue in world.scenario.venues.values()]
     known: dict[tuple[object, ...], int] = {}
     groups: list[IndexGroup] = []
@@ -97,7 +101,7 @@ def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
     for m, (base, v) in enumerate(zip(board.base.tolist(), board.venue.tolist(), strict=True)):
         given, method, limit = rules[v].weights, rules[v].method, rules[v].outlier
         outlier = math.inf if limit is None else limit
-        key = (base, method, outlier, tuple(sorted(given.items())))
+        key = (base, method, outlier, tuple(sorted(given.items())), int(fence[m]))
         if key not in known:
             known[key] = len(groups)
             weights = {
@@ -105,7 +109,10 @@ def index_groups(world: World) -> tuple[IntArray, list[IndexGroup]]:
                 for k in np.flatnonzero(board.base == base)
             }
             used = {k: w for k, w in weights.items() if w > 0.0}
-            groups.append(IndexGroup(method, outlier, used))
+            seen = {k: w for k, w in used.items() if fence[k] == fence[m]}
+            if used and not seen:
+                seen = {k: 1.0 for k in weights if fence[k] == fence[m]}
+            groups.append(IndexGroup(method, outlier, seen))
         group[m] = known[key]
     return group, groups
 

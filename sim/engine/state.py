@@ -188,7 +188,8 @@ def _margin(world: World) -> list[NDArray[Any]]:
 
 def _collateral(world: World) -> list[NDArray[Any]]:
     local, shape = world.local, world.keep.shape
-    own = np.full(shape, "", dtype=object)
+    own, scale = np.full(shape, "", dtype=object), np.ones(shape)
+    scale[local.own_clearer, local.own_column] = local.own_scale
     own[local.own_clearer, local.own_column] = _texts(world.board.ids)[local.own_market]
     par = np.full(shape, np.nan)
     par[local.par_clearer, local.par_column] = local.par_price
@@ -198,6 +199,7 @@ def _collateral(world: World) -> list[NDArray[Any]]:
         np.tile(assets, shape[0]),
         world.keep.ravel(),
         own.ravel(),
+        scale.ravel(),
         par.ravel(),
     ]
 

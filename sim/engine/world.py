@@ -284,7 +284,8 @@ class World:
         local, board = self.local, self.board
         if len(local.own_price):
             market = local.own_market
-            local.own_price[:] = board.last[market] * self.asset_price[board.quote[market]]
+            worth = board.last[market] * self.asset_price[board.quote[market]]
+            local.own_price[:] = worth * local.own_scale
 
     def least_ratio(self, rows: IntArray) -> FloatArray:
         """Return the margin ratio (N,) below which their clearers liquidate accounts."""

@@ -2,11 +2,11 @@
 
 For clearer v, balance asset k with haircut h, one unit that is held counts
 
-    weight = p (1 - h),     p = P x       the last price P of its own spot market, quote worth x
+    weight = p (1 - h),     p = P x s     the last price P of its own market, quote worth x
                             p = p_0       the value at the start, for ever
 
 and the value of the asset over all venues, p = x_k, wherever nothing else is said. Debts always
-count at that.
+count at that. The scale s is 1 but at ring-fenced venues, where it starts from the asset's value.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ class LocalPrices(NamedTuple):
     Attributes
     ----------
     own_clearer, own_column, own_market : (C,) int64
-        Clearer, balance column and spot market that prices it.
+        Clearer, balance column and market that prices it.
     own_price : (C,) float64 [numeraire]
         What one unit was worth there when assets were last valued; kept up to date in place.
     par_clearer, par_column : (P,) int64
     par_price : (P,) float64 [numeraire]
+    own_scale : (C,) float64 [1]
+        Value of one unit over the value of the own price.
     """
 
     own_clearer: IntArray
@@ -42,6 +44,7 @@ class LocalPrices(NamedTuple):
     par_clearer: IntArray
     par_column: IntArray
     par_price: FloatArray
+    own_scale: FloatArray
 
     @property
     def exist(self) -> bool:
@@ -62,7 +65,7 @@ def value_own(local: LocalPrices, last: FloatArray, asset: FloatArray, quote: In
     """Bring the own prices up to last prices (M,) and values of assets (N,)."""
     for c in range(local.own_price.shape[0]):
         m = local.own_market[c]
-        local.own_price[c] = last[m] * asset[quote[m]]
+        local.own_price[c] = last[m] * asset[quote[m]] * local.own_scale[c]
 
 
 @compiled_part

@@ -7,6 +7,7 @@ size of the ledger.
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
@@ -15,6 +16,9 @@ from sim.core.arrays import FloatArray, add_to, blocks
 from sim.core.errors import ConservationError
 from sim.ledger.ledger import Ledger
 from sim.ledger.totals import Totals
+
+SMALL = 100_000
+"""Most numbers for which telling whether anything changed is worth more than checking anew."""
 
 TOLERANCE = 1e-9
 """Largest relative error that rounding of float64 sums may cause; far above any seen (1e-13)."""
@@ -134,3 +138,26 @@ def check(ledger: Ledger, where: str) -> float:
         if not error <= TOLERANCE:
             raise ConservationError(f"{what} after {where}: relative error {error:.3e}")
     return max(errors.values())
+
+
+def fingerprint(ledger: Ledger) -> bytes:
+    """Return a digest of all that `check` reads, so that what was checked need not be again.
+
+    Empty for a ledger so large that reading it for a digest costs as much as the check.
+    """
+    if ledger.balance.size + ledger.quantity.size > SMALL:
+        return b""
+    digest = hashlib.blake2b(digest_size=16)
+    for values in (
+        ledger.balance,
+        ledger.quantity,
+        ledger.entry_price,
+        ledger.market,
+        ledger.position_row,
+        ledger.volume,
+        ledger.turnover,
+        np.array(list(ledger.reasons.values())),
+        *(ledger.totals.sums if ledger.totals is not None else ()),
+    ):
+        digest.update(values.tobytes())
+    return digest.digest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sim.schema.backstop import unwind_findings
 from sim.schema.base import Finding
 from sim.schema.checks_breakers import breaker_findings
+from sim.schema.checks_counterfactual import counterfactual_findings
 from sim.schema.checks_lending import lending_findings
 from sim.schema.checks_liquidation import liquidation_findings
 from sim.schema.checks_margin import margin_findings
@@ -205,6 +206,7 @@ RULES: tuple[Callable[[Scenario], Iterator[Finding]], ...] = (
     trader_findings,
     shock_findings,
     breaker_findings,
+    counterfactual_findings,
 )
 """Every check of a whole scenario."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sim.core.errors import Problem, ScenarioError
 from sim.schema.checks import margined_names
+from sim.schema.counterfactual import Counterfactual
 from sim.schema.locator import KeyPath
 from sim.schema.scenario import Scenario
 from sim.schema.shocks import PathShock
@@ -55,9 +56,12 @@ def resolved(scenario: Scenario) -> dict[str, Any]:
     """Return the scenario with presets merged and defaults written, JSON-able.
 
     `load_mapping` reads it again; files keep the paths they were written with. What a preset
-    says about assets that the scenario does not have is left out.
+    says about assets that the scenario does not have is left out, and so is a counterfactual that
+    changes nothing.
     """
     data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
+    if scenario.counterfactual == Counterfactual():
+        del data["counterfactual"]
     names = margined_names(scenario)
     for key, venue in data["venues"].items():
         venue["preset"] = None

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, PrivateAttr, model_validator
 
 from sim.schema.base import Model, attribute, finding_error, refuse, show
 from sim.schema.checks import scenario_findings
+from sim.schema.counterfactual import Counterfactual
 from sim.schema.coupling import Coupling
 from sim.schema.locator import Source
 from sim.schema.market import Market
@@ -45,6 +46,9 @@ class Scenario(Model):
     coupling: list[Coupling] = attribute("Couplings between venues.", "-", factory=list)
     traders: list[Traders] = attribute("Cohorts and books.", "-", factory=list)
     shocks: list[Shock] = attribute("Shocks.", "-", factory=list)
+    counterfactual: Counterfactual = attribute(
+        "What is otherwise than in the world above.", "-", factory=Counterfactual
+    )
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("<memory>", Path()))
 

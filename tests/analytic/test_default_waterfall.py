@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 import sim
+from tests.books import write_book
 
 PRICE = 100.0
 Account = tuple[float, float, float]
@@ -24,19 +25,9 @@ def run(
     """Run accounts on one venue at 100, each in a book of its own so that it has its own row."""
     books = []
     for name, (collateral, quantity, entry) in accounts.items():
-        tables = {
-            "accounts": {"account_id": name, "trader_id": name, "clearer": "one",
-                         "margin_mode": "cross"},
-            "balances": {"account_id": name, "asset": "USD", "amount": collateral},
-            "positions": {"account_id": name, "venue": "one", "symbol": "X",
-                          "quantity": quantity, "entry_price": entry},
-        }  # fmt: skip
-        for table, row in tables.items():
-            held = quantity != 0.0 or table != "positions"
-            frame = pd.DataFrame([row] if held else [], columns=list(row))
-            frame.to_csv(folder / f"{name}-{table}.csv", index=False)
-        paths = ", ".join(f"{table}: {name}-{table}.csv" for table in tables)
-        books.append(f"  - {{name: {name}, book: {{{paths}}}}}")
+        held = [("one/X", quantity, entry)] if quantity else []
+        files = write_book(folder, [(name, name, "one", {"USD": collateral}, held)], name)
+        books.append(f"  - {{name: {name}, book: {json.dumps(files)}}}")
     listed = "\n".join(books)
     (folder / "scenario.yaml").write_text(
         f"""

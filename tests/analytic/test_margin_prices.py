@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import sim
-
-COLUMNS = {
-    "accounts": ("account_id", "trader_id", "clearer", "margin_mode"),
-    "balances": ("account_id", "asset", "amount"),
-    "positions": ("account_id", "venue", "symbol", "quantity", "entry_price"),
-}
+from tests.books import write_book
 
 
 def scenario(
@@ -26,18 +21,15 @@ def scenario(
     move: float = 0.0,
 ) -> sim.Scenario:
     """Load accounts (id, margin mode, collateral, [(symbol, quantity, entry)]) on one venue."""
-    rows = {
-        "accounts": [(name, name, "one", mode) for name, mode, _, _ in accounts],
-        "balances": [(name, "USD", amount) for name, _, amount, _ in accounts],
-        "positions": [
-            (name, "one", symbol, quantity, entry)
-            for name, _, _, positions in accounts
-            for symbol, quantity, entry in positions
+    files = write_book(
+        folder,
+        [
+            (name + "!" * (mode == "isolated"), name, "one", {"USD": amount}, [
+                (f"one/{symbol}", *size) for symbol, *size in positions
+            ])
+            for name, mode, amount, positions in accounts
         ],
-    }
-    for table, columns in COLUMNS.items():
-        frame = pd.DataFrame(rows[table], columns=list(columns))
-        frame.to_csv(folder / f"{table}.csv", index=False)
+    )  # fmt: skip
     text = f"""
 schema_version: 1
 name: margin-prices
@@ -48,7 +40,7 @@ markets:
   - {{venue: one, symbol: BTC-PERP, kind: perpetual, base: BTC, quote: USD, impact: {{kind: none}}}}
   - {{venue: one, symbol: ETH-PERP, kind: perpetual, base: ETH, quote: USD, impact: {{kind: none}}}}
 traders:
-  - book: {{accounts: accounts.csv, balances: balances.csv, positions: positions.csv}}
+  - book: {json.dumps(files)}
 shocks: [{{kind: jump, at: 0s, asset: BTC, return: {move!r}}}]
 """
     (folder / "scenario.yaml").write_text(text, encoding="utf-8")

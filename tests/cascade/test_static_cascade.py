@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,19 +12,19 @@ import pytest
 import sim
 from sim.cascade.direction import Direction
 from sim.engine.state import state
-from tests.cascade.timeless_worlds import TimelessWorld
+from tests.cascade.timeless_worlds import COUNTERFACTUALS, TimelessWorld
 
 WORLDS = [*range(16), 46, 72]
 """In the last two accounts that sell slices become whole and break again."""
 
 
-def compare(number: int, folder: Path) -> int:
+def compare(number: int, folder: Path, **fields: Any) -> int:
     """Hold the map of one world against a run of it; return the number of batches."""
     world = TimelessWorld(number)
-    before = state(world.load(folder))
+    before = state(world.load(folder, **fields))
     cascade = before.cascade
     outcome = cascade.run(Direction(world.fall, cascade.prices).move(1.0))
-    result = sim.run(world.load(folder, shocks=world.shocks()), check=True)
+    result = sim.run(world.load(folder, shocks=world.shocks(), **fields), check=True)
     ends = result.prices.set_index(result.prices["venue"] + "/" + result.prices["symbol"])
     there = ends.loc[cascade.prices.markets, "last_price"].to_numpy()
     assert outcome.last == pytest.approx(there, rel=1e-9)
@@ -42,6 +43,13 @@ def test_the_map_ends_where_a_run_ends(tmp_path: Path) -> None:
     """Prices, accounts and quantities, for every liquidation rule, mark, impact and coupling."""
     rounds = [compare(number, tmp_path / str(number)) for number in WORLDS]
     assert np.mean(np.array(rounds) >= 3) > 0.5, rounds
+
+
+@pytest.mark.parametrize("what", COUNTERFACTUALS)
+def test_counterfactual_worlds(tmp_path: Path, what: dict[str, Any]) -> None:
+    """Silenced, spared and ring-fenced venues are so in the map as well."""
+    for number in (1, 3, 23, 26):
+        compare(number, tmp_path / str(number), counterfactual=what)
 
 
 @pytest.mark.slow

@@ -29,6 +29,10 @@ MARKS: list[dict[str, Any]] = [
     {"kind": "index", "method": "median"},
     {"kind": "median_of", "of": [{"kind": "last"}, {"kind": "index"}, {"kind": "index"}]},
 ]
+COUNTERFACTUALS: list[dict[str, Any]] = [
+    {"silence": ["alpha"]}, {"spare": ["beta"]}, {"ring_fence": ["alpha"]},
+    {"ring_fence": ["beta"], "silence": ["beta"]},
+]  # fmt: skip
 COUPLINGS: list[list[dict[str, Any]]] = [
     [],
     [{"kind": "cross_impact", "asset": "BTC", "phi": 0.4}],

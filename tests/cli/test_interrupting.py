@@ -39,7 +39,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interruption_in_a_finaliser_is_heard():
+def test_an_interruption_in_a_finaliser_is_heard(listening):
     done = subprocess.run(
         [sys.executable, "-c", DEAF], cwd=ROOT, capture_output=True, text=True, timeout=20,
         check=False,
@@ -54,7 +54,7 @@ def interrupted():
         time.sleep(1.0)
 
 
-def test_nothing_is_left_behind(monkeypatch):
+def test_nothing_is_left_behind(monkeypatch, listening):
     monkeypatch.setattr(interrupting, "AGAIN", 0.05)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
     with pytest.raises(KeyboardInterrupt):

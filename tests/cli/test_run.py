@@ -148,7 +148,7 @@ def test_a_terminal_gets_a_bar_and_a_pipe_one_line(tmp_path: Path) -> None:
     assert b"running small" not in shown
 
 
-def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, listening: None) -> None:
     out = tmp_path / "out"
     file = small(tmp_path, **{"horizon: 20s": "horizon: 20d"})
     process = subprocess.Popen(
@@ -158,14 +158,14 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith("running small: 1,728,000 ticks")
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
     try:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("running small: 1,728,000 ticks")
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     finally:
-        process.kill()
+        process.kill()  # who did not hear it would run for hours
     assert process.returncode == 130
     assert stdout == ""
     assert stderr == "interrupted; nothing was written\n"

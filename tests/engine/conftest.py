@@ -1,38 +1,26 @@
-"""What tests of random worlds share: sweeps that begin soon, and kernels run as plain NumPy."""
+"""What tests of random worlds share: a folder for books, and sweeps that begin soon."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from sim.engine import watch
-from sim.kernels import compiling
+from tests.engine.agreement import short_sweeps
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder whose book every example overwrites."""
+    return tmp_path_factory.mktemp("worlds")
 
 
 @pytest.fixture(params=[True, False], ids=["short sweeps", "long sweeps"])
-def sweeps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def sweeps(request: pytest.FixtureRequest) -> Iterator[None]:
     """Make sweeps over everybody begin soon and end soon, or leave them as they are."""
-    if request.param:
-        monkeypatch.setattr(watch, "SHORTEST_SWEEP", 2)
-        monkeypatch.setattr(watch, "LONGEST_SWEEP", 5)
-        monkeypatch.setattr(watch, "CROWDED", 1.5)
-
-
-@pytest.fixture
-def on_numpy(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Return a switch that makes every kernel run as its plain twin, or compiled again."""
-    users = [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("sim.") and hasattr(module, "HAS_NUMBA")
-    ]
-    assert compiling.HAS_NUMBA
-    assert len(users) >= 5
-
-    def switch(plain: bool) -> None:
-        for module in users:
-            monkeypatch.setattr(module, "HAS_NUMBA", not plain)
-
-    return switch
+    if not request.param:
+        yield
+        return
+    with short_sweeps():
+        yield

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import sim
-from tests.engine.small_worlds import write_book
+from tests.books import write_book
 
 PRICES = {"BTC": 100.0, "ETH": 10.0, "SOL": 2.0}
 VENUES = ("alpha", "beta", "gamma")

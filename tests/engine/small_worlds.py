@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 import sim
+from tests.books import write_book
 
 FLAT = {"kind": "none"}
 """A price taker's market."""
@@ -42,36 +41,6 @@ def perp(venue: str = "one", base: str = "BTC", quote: str = "USDT", **fields: A
 def jump(return_: float, at: float = 1, asset: str = "BTC", **fields: Any) -> dict[str, Any]:
     """Return a jump of an asset."""
     return {"kind": "jump", "at": at, "asset": asset, "return": return_, **fields}
-
-
-Account = tuple[str, str, str, Mapping[str, float], Sequence[tuple[str, float, float]]]
-"""Account id, trader id, clearer, balances, positions (market id, quantity, entry price)."""
-
-
-def write_book(folder: Path, accounts: Sequence[Any], name: str = "book") -> dict[str, str]:
-    """Write a book as CSV files and return its paths.
-
-    An account id that ends in ``!`` is isolated (the sign is not part of the id).
-    """
-    rows: dict[str, list[tuple[Any, ...]]] = {"accounts": [], "balances": [], "positions": []}
-    for key, trader, clearer, balances, positions in accounts:
-        mode = "isolated" if key.endswith("!") else "cross"
-        account = key.rstrip("!")
-        rows["accounts"].append((account, trader, clearer, mode))
-        rows["balances"] += [(account, asset, repr(float(x))) for asset, x in balances.items()]
-        for market, quantity, entry in positions:
-            place, symbol = market.split("/")
-            size = repr(float(quantity)), repr(float(entry))
-            rows["positions"].append((account, place, symbol, *size))
-    columns = {
-        "accounts": ["account_id", "trader_id", "clearer", "margin_mode"],
-        "balances": ["account_id", "asset", "amount"],
-        "positions": ["account_id", "venue", "symbol", "quantity", "entry_price"],
-    }
-    for table, content in rows.items():
-        path = folder / f"{name}-{table}.csv"
-        pd.DataFrame(content, columns=columns[table]).to_csv(path, index=False)
-    return {table: f"{name}-{table}.csv" for table in rows}
 
 
 def longs(*sizes: tuple[float, float], market: str = "one/BTC-PERP", entry: float = 100) -> list:

@@ -2,65 +2,50 @@
 
 from __future__ import annotations
 
-import copy
-from functools import partial
-
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import given
 
 import sim
 from sim.engine.stretch import Stretches
 from sim.engine.takeover import Backstop
+from tests.engine.agreement import assert_same, both_ways, examples, play
 from tests.engine.backstop_worlds import backstopped
-from tests.engine.random_worlds import load
 
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
 LOSSES = ("insurance_fund_used", "socialised_loss", "uncovered_shortfall")
 
-# A world is many choices, and shrinking one that fails takes minutes.
-examples = partial(
-    settings,
-    phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+
+def check_agreement(world, folder):
+    """Run a world with either scheduler; what is lost is borne, and causes add up."""
+    full, due = both_ways(world, folder)
+    assert_same(full, due)
+    summary, rows = due.summary, due.liquidations
+    assert summary["conservation_error"] < 1e-9
+    for part in (summary, *summary["venues"].values()):
+        borne = sum(part[name] for name in LOSSES)
+        assert borne == pytest.approx(part["shortfall"], rel=1e-9, abs=1e-9)
+    assert rows["shortfall"].sum() == pytest.approx(summary["shortfall"], abs=1e-9)
+    assert (rows[["close_out_price", "notional", "shortfall"]].to_numpy() >= 0.0).all()
+    for market, figures in summary["markets"].items():
+        place, symbol = market.split("/")
+        table = due.price_causes
+        moved = table.loc[(table["venue"] == place) & (table["symbol"] == symbol), "price_move"]
+        growth = np.log(figures["final_price"] / figures["initial_price"])
+        assert moved.sum() == pytest.approx(growth, abs=1e-12)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a folder whose book every example overwrites."""
-    return tmp_path_factory.mktemp("worlds")
-
-
-def play(world, folder, **engine):
-    """Run a world with every invariant checked; a price that runs away is no counterexample."""
-    world = copy.deepcopy(world)
-    world.setdefault("engine", {}).update(engine)
-    try:
-        return sim.run(load(world, folder), check=True)
-    except sim.RunError as error:
-        assume("ran away" not in str(error))
-        raise
-
-
-def assert_agree(folder, world):
-    full, due = (play(world, folder, margin_check=mode) for mode in ("full", "due"))
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
-
-
-@examples(max_examples=20)
+@examples(max_examples=25)
 @given(world=backstopped())
-def test_due_and_full_agree(folder, world):
-    assert_agree(folder, world)
+def test_due_and_full_agree_and_what_is_lost_is_borne(folder, world):
+    check_agreement(world, folder)
 
 
 @pytest.mark.slow
-@examples(max_examples=600)
+@pytest.mark.timeout(900)
+@examples(max_examples=300)
 @given(world=backstopped())
 def test_due_and_full_agree_on_many_worlds(folder, world):
-    assert_agree(folder, world)
+    check_agreement(world, folder)
 
 
 CALM = """
@@ -100,8 +85,7 @@ def test_ticks_are_calm_but_for_those_in_which_it_holds_something(monkeypatch):
     full, due = (
         sim.run(sim.load_text(CALM.format(mode=mode), file="<t>")) for mode in ("full", "due")
     )
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
+    assert_same(full, due)
     assert full.summary["backstop_notional"] > 1e5
     taken = full.liquidations.query("kind == 'backstop'")["tick"]
     late = [ticks for tick, ticks, _ in stepped if tick > taken.max() + 90]
@@ -109,25 +93,6 @@ def test_ticks_are_calm_but_for_those_in_which_it_holds_something(monkeypatch):
     assert sum(ticks for tick, ticks, _ in stepped if tick < taken.min()) > 300
     assert sum(holding for _, _, holding in stepped) > 90
     assert not any(ticks for _, ticks, holding in stepped if holding)
-
-
-@examples(max_examples=25)
-@given(world=backstopped())
-def test_what_is_lost_is_borne_and_causes_add_up(folder, world):
-    result = play(world, folder)
-    summary, rows = result.summary, result.liquidations
-    assert summary["conservation_error"] < 1e-9
-    for part in (summary, *summary["venues"].values()):
-        borne = sum(part[name] for name in LOSSES)
-        assert borne == pytest.approx(part["shortfall"], rel=1e-9, abs=1e-9)
-    assert rows["shortfall"].sum() == pytest.approx(summary["shortfall"], abs=1e-9)
-    assert (rows[["close_out_price", "notional", "shortfall"]].to_numpy() >= 0.0).all()
-    for market, figures in summary["markets"].items():
-        place, symbol = market.split("/")
-        table = result.price_causes
-        moved = table.loc[(table["venue"] == place) & (table["symbol"] == symbol), "price_move"]
-        growth = np.log(figures["final_price"] / figures["initial_price"])
-        assert moved.sum() == pytest.approx(growth, abs=1e-12)
 
 
 @pytest.fixture
@@ -149,11 +114,7 @@ def takeovers(monkeypatch):
     return seen
 
 
-@settings(
-    max_examples=25,
-    phases=[Phase.generate],
-    suppress_health_check=[*HealthCheck],
-)
+@examples(max_examples=25)
 @given(world=backstopped())
 def test_no_takeover_goes_beyond_the_limits(folder, takeovers, world):
     for asset in world["assets"].values():

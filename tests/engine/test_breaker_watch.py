@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
 from sim.engine.halts import Halts
 from sim.engine.stretch import Stretches
 from sim.kernels import compiling
-from tests.engine.random_worlds import Dice, load, worlds
-from tests.engine.test_watch import RANDOM, assert_same, both_ways
+from tests.engine.agreement import assert_same, check_all_ways, check_ways, examples, play
+from tests.engine.random_worlds import Dice, worlds
 
 
 def reopening(dice: Dice) -> dict[str, Any]:
@@ -72,53 +70,23 @@ def halting_worlds(draw: Any) -> dict[str, Any]:
     return world
 
 
-def run(world: dict[str, Any], folder: Path) -> sim.Result:
-    """Run a world with every invariant checked; leave out those whose prices run away."""
-    try:
-        return sim.run(load(world, folder), check=True)
-    except sim.RunError as error:
-        assume("ran away" not in str(error))
-        raise
-
-
-def assert_same_series(one: sim.Result, other: sim.Result) -> None:
-    pd.testing.assert_frame_equal(one.mechanisms, other.mechanisms, check_exact=True)
-
-
-@settings(max_examples=15, suppress_health_check=RANDOM)
+@examples(max_examples=10)
 @given(world=halting_worlds())
-def test_due_and_full_agree(tmp_path_factory, world):
-    full, due = both_ways(world, tmp_path_factory.mktemp("world"))
-    assert_same(full, due)
-    assert_same_series(full, due)
+def test_all_ways_agree(folder, world):
+    check_ways(world, folder)
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=RANDOM)
+@pytest.mark.timeout(900)
+@examples(max_examples=150)
 @given(world=halting_worlds())
-def test_due_and_full_agree_on_many(tmp_path_factory, world):
-    full, due = both_ways(world, tmp_path_factory.mktemp("world"))
-    assert_same(full, due)
-    assert_same_series(full, due)
+def test_all_ways_agree_on_many(folder, world):
+    check_all_ways(world, folder)
 
 
-@settings(max_examples=6, suppress_health_check=RANDOM)
+@examples(max_examples=10)
 @given(world=halting_worlds())
-def test_compiled_and_plain_kernels_agree(tmp_path_factory, on_numpy, world):
-    folder, results = tmp_path_factory.mktemp("world"), []
-    try:
-        for plain in (True, False):
-            on_numpy(plain)
-            results.append(run(world, folder))
-    finally:
-        on_numpy(False)
-    assert_same(*results)
-
-
-@settings(max_examples=10, suppress_health_check=RANDOM)
-@given(world=halting_worlds())
-def test_a_halted_market_stands_still(tmp_path_factory, monkeypatch, world):
+def test_a_halted_market_stands_still(folder, world):
     world["record"] = {"every": 1}
     resumed = set()
 
@@ -128,9 +96,9 @@ def test_a_halted_market_stands_still(tmp_path_factory, monkeypatch, world):
             resumed.add((*self.world.board.ids[market].split("/"), self.world.tick))
 
     begin_tick = Halts.begin_tick
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Halts, "begin_tick", noting)
-        result = run(world, tmp_path_factory.mktemp("world"))
+        result = play(world, folder)
     keys = ["venue", "symbol", "tick"]
     shown = result.mechanisms.query("series == 'halted'").set_index(keys)["value"]
     last = result.prices.set_index(keys)["last_price"]
@@ -178,6 +146,5 @@ def test_levels_far_away_leave_calm_stretches_alone(monkeypatch):
         sim.run(sim.load_text(CALM.format(mode=mode), file="<t>")) for mode in ("full", "due")
     ]
     assert_same(*results)
-    assert_same_series(*results)
     assert compiling.HAS_NUMBA
     assert max(stretched) > 50

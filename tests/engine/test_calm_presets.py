@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import sim
 from sim.engine.model import LiquidationModel
 from sim.kernels.compiling import HAS_NUMBA
 from sim.schema import list_presets, load_mapping
+from tests.engine.agreement import assert_same
 
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
 PRICES = {"BTC": 100_000, "ETH": 4_000, "SOL": 200, "WETH": 4_000}
 LENDING = ("aave-v3", "compound-v3", "crvusd", "maker-sky", "morpho-blue")
 FUTURES = ("cme-futures", "us-equities")
@@ -69,11 +68,6 @@ def run(data: dict[str, Any], monkeypatch: Any, mode: str = "due") -> tuple[sim.
     with monkeypatch.context() as patch:
         patch.setattr(LiquidationModel, "tick", counting)
         return sim.run(load_mapping(data, ".")), count
-
-
-def assert_same(one: sim.Result, other: sim.Result) -> None:
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
 
 
 @pytest.mark.skipif(not HAS_NUMBA, reason="calm stretches are compiled")

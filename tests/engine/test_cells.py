@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import given
 
 import sim
 from sim.engine import recorder as recording
@@ -15,7 +13,9 @@ from sim.engine.growing import GrowingArray
 from sim.engine.recorder import Recorder
 from sim.engine.world import World
 from sim.kernels.margin import MarginOutputs, account_margin
-from tests.engine.random_worlds import load, worlds
+from tests.engine.agreement import examples
+from tests.engine.agreement import play as play_random
+from tests.engine.random_worlds import worlds
 from tests.engine.small_worlds import build, jump, linear, longs, perp, play, venue
 
 MODES = ("due", "full")
@@ -74,22 +74,14 @@ def oracle(monkeypatch):
     return Oracle(monkeypatch)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@settings(
-    max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-)  # fmt: skip
+@examples(max_examples=20)
 @given(world=worlds())
-def test_recorded_accounts_are_those_of_a_pass_over_all(tmp_path_factory, mode, world):
-    variant = copy.deepcopy(world)
-    variant["engine"]["margin_check"] = mode
-    with pytest.MonkeyPatch.context() as patch:
-        oracle = Oracle(patch)
-        try:
-            result = sim.run(load(variant, tmp_path_factory.mktemp("world")), check=True)
-        except sim.RunError as error:  # a price without bound is refused in both ways
-            assume("ran away" not in str(error))
-            raise
-    oracle.compare(result)
+def test_recorded_accounts_are_those_of_a_pass_over_all(folder, world):
+    for mode in MODES:
+        with pytest.MonkeyPatch.context() as patch:
+            oracle = Oracle(patch)
+            result = play_random(world, folder, margin_check=mode)
+        oracle.compare(result)
 
 
 def mixed(key, coins, money):

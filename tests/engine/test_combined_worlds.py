@@ -6,61 +6,23 @@ Each mechanism has such tests of its own; these look for what two of them do to 
 from __future__ import annotations
 
 import copy
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-import sim
 from sim.engine.board import MarketBoard
+from tests.engine.agreement import check_all_ways, check_ways, examples, play
 from tests.engine.combined_worlds import combined_worlds
-from tests.engine.random_worlds import load
 from tests.engine.test_random_waterfalls import check_losses
 
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
 
-# A world is many choices, and shrinking one that fails takes minutes.
-examples = partial(settings, phases=[Phase.generate], suppress_health_check=[*HealthCheck])
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a folder whose book every example overwrites."""
-    return tmp_path_factory.mktemp("worlds")
-
-
-def play(world, folder, mode="due"):
-    """Run a world with every invariant checked; a price that runs away is no counterexample."""
-    variant = copy.deepcopy(world)
-    variant["engine"]["margin_check"] = mode
-    try:
-        return sim.run(load(variant, folder), check=True)
-    except sim.RunError as error:
-        assume("ran away" not in str(error))
-        raise
-
-
-def assert_same(one, other):
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
-
-
-def check_all(world, folder, on_numpy):
-    """Run a world in all ways and look at what must hold in each."""
-    due = play(world, folder)
-    assert_same(play(world, folder, "full"), due)
-    assert_same(play(world, folder), due)
-    try:
-        on_numpy(True)
-        plain = play(world, folder)
-    finally:
-        on_numpy(False)
-    assert_same(plain, due)
-    check_losses(due, world)
-    check_tables(due)
+def check_all(result, world):
+    """Look at what must hold in any run."""
+    check_losses(result, world)
+    check_tables(result)
 
 
 def check_tables(result):
@@ -72,19 +34,6 @@ def check_tables(result):
     for market, figures in result.summary["markets"].items():
         growth = np.log(figures["final_price"] / figures["initial_price"])
         assert moved.get(tuple(market.split("/")), 0.0) == pytest.approx(growth, abs=1e-11)
-
-
-@examples(max_examples=5)
-@given(world=combined_worlds())
-def test_all_ways_of_running_agree(folder, sweeps, on_numpy, world):
-    check_all(world, folder, on_numpy)
-
-
-@pytest.mark.slow
-@examples(max_examples=400)
-@given(world=combined_worlds())
-def test_all_ways_of_running_agree_often(folder, sweeps, on_numpy, world):
-    check_all(world, folder, on_numpy)
 
 
 @pytest.fixture
@@ -110,17 +59,18 @@ def orders(monkeypatch):
     return seen
 
 
-@examples(max_examples=16)
+@examples(max_examples=8)
 @given(world=combined_worlds())
-def test_nobody_trades_through_a_limit_or_a_halt(folder, orders, world):
-    play(world, folder)
+def test_all_ways_agree_and_nobody_trades_through_a_limit_or_a_halt(folder, orders, world):
+    check_all(check_ways(world, folder), world)
 
 
 @pytest.mark.slow
-@examples(max_examples=400)
+@pytest.mark.timeout(900)
+@examples(max_examples=150)
 @given(world=combined_worlds())
-def test_nobody_trades_through_a_limit_or_a_halt_in_many_worlds(folder, orders, world):
-    play(world, folder)
+def test_all_ways_agree_and_nobody_trades_through_a_limit_often(folder, orders, world):
+    check_all(check_all_ways(world, folder), world)
 
 
 def shuffled(world, random):
@@ -155,7 +105,8 @@ def test_neither_recording_nor_the_order_of_rows_matters(folder, world, random):
 
 
 @pytest.mark.slow
-@examples(max_examples=300)
+@pytest.mark.timeout(900)
+@examples(max_examples=150)
 @given(world=combined_worlds(), random=st.randoms(use_true_random=False))
 def test_neither_recording_nor_the_order_of_rows_matters_often(folder, world, random):
     check_order_and_recording(world, folder, random)

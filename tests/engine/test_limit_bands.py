@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,7 +134,12 @@ IMPACTS = (
 )
 
 
-@pytest.mark.parametrize("impact", IMPACTS, ids=lambda impact: impact["kind"])
+@pytest.fixture(scope="module", params=IMPACTS, ids=lambda impact: impact["kind"])
+def untouched(request, folder):
+    """Return a board of one market, of which every example takes a copy."""
+    return _board(folder, request.param)
+
+
 @settings(max_examples=25)
 @given(
     orders=st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6),
@@ -140,10 +147,9 @@ IMPACTS = (
     anchor=st.floats(80, 120),
     band=st.floats(0.001, 0.3),
 )
-def test_cut_orders_never_push_a_price_out_of_its_band(
-    tmp_path_factory, impact, orders, last, anchor, band
-):
-    board = _board(tmp_path_factory.mktemp("w"), impact, 100 * (1 - band), 100 * (1 + band))
+def test_cut_orders_never_push_a_price_out_of_its_band(untouched, orders, last, anchor, band):
+    board = copy.deepcopy(untouched)
+    board.low[:], board.high[:] = 100 * (1 - band), 100 * (1 + band)
     board.last[0], board.anchor[0] = last, anchor
     market, change = np.zeros(len(orders), dtype=np.int64), np.array(orders)
     fitted = fit_to_bands(board, market, change)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import sim
 from sim.engine.build import build_world
 from sim.engine.stretch import Stretches
+from tests.engine.agreement import assert_same
 from tests.engine.small_worlds import build, equity_at, jump, linear, perp, play, sold, venue
 
 ROOT = Path(__file__).parents[2]
@@ -226,8 +226,7 @@ def test_due_finds_who_breaks_because_of_an_own_book_alone(smooth, monkeypatch):
     due = noisy("due", smooth)
     assert set(full.liquidations["venue"]) == {"own"}
     assert full.liquidations["account_id"].nunique() > 30
-    for name in ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms"):
-        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
+    assert_same(full, due)
     assert sum(stepped) > 300  # ticks gone through in calm stretches
 
 

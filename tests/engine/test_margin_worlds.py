@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import sys
-
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-import sim
-from sim.kernels import compiling
-from tests.engine.random_worlds import PRICES, Dice, load, worlds
-
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
-RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+from tests.engine.agreement import check_all_ways, check_ways, examples
+from tests.engine.random_worlds import PRICES, Dice, worlds
 
 
 def by_name(dice, world, *values):
@@ -88,45 +80,15 @@ def margined(draw):
     return world
 
 
-def run(world, folder, mode="due"):
-    variant = copy.deepcopy(world)
-    variant["engine"]["margin_check"] = mode
-    try:
-        return sim.run(load(variant, folder), check=True)
-    except sim.RunError as error:  # a price without bound is refused in every way
-        assume("ran away" not in str(error))
-        raise
-
-
-def assert_same(first, second):
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name), check_exact=True)
-
-
-@settings(max_examples=15, suppress_health_check=RANDOM)
+@examples(max_examples=12)
 @given(world=margined())
-def test_due_and_full_agree(tmp_path_factory, sweeps, world):
-    folder = tmp_path_factory.mktemp("world")
-    assert_same(run(world, folder, "full"), run(world, folder, "due"))
+def test_all_ways_agree(folder, world):
+    check_ways(world, folder)
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=RANDOM)
+@pytest.mark.timeout(900)
+@examples(max_examples=150)
 @given(world=margined())
-def test_due_and_full_agree_on_many_worlds(tmp_path_factory, sweeps, world):
-    folder = tmp_path_factory.mktemp("world")
-    assert_same(run(world, folder, "full"), run(world, folder, "due"))
-
-
-@settings(max_examples=12, suppress_health_check=RANDOM)
-@given(world=margined())
-def test_compiled_and_plain_kernels_agree(tmp_path_factory, monkeypatch, sweeps, world):
-    folder = tmp_path_factory.mktemp("world")
-    users = [m for m in list(sys.modules.values()) if getattr(m, "HAS_NUMBA", None) is True]
-    users = [m for m in users if m.__name__.startswith("sim.")]
-    assert compiling in users
-    with monkeypatch.context() as patch:
-        for module in users:
-            patch.setattr(module, "HAS_NUMBA", False)
-        plain = run(world, folder)
-    assert_same(plain, run(world, folder))
+def test_all_ways_agree_on_many_worlds(folder, world):
+    check_all_ways(world, folder)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
 from sim.engine.stretch import Stretches
-from tests.engine.random_worlds import Dice, load, worlds
-
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
-RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+from tests.engine.agreement import assert_same, check_all_ways, check_ways, examples
+from tests.engine.random_worlds import Dice, worlds
 
 
 def part(dice: Dice, funded: bool) -> dict[str, Any]:
@@ -85,55 +81,18 @@ def marked_worlds(draw: Any) -> dict[str, Any]:
     return world
 
 
-def both(worlds_of_both: list[dict[str, Any]], folder: Any, switch: Any = None) -> list[Any]:
-    results = []
-    for number, world in enumerate(worlds_of_both):
-        if switch is not None:
-            switch(number == 1)
-        try:
-            results.append(sim.run(load(world, folder), check=True))
-        except sim.RunError as error:  # a price without bound is refused in both ways
-            assume("ran away" not in str(error))
-            raise
-    return results
-
-
-def assert_same(one: Any, other: Any) -> None:
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
-
-
-def scheduled(world: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the world with either scheduler."""
-    found = []
-    for mode in ("full", "due"):
-        variant = copy.deepcopy(world)
-        variant["engine"]["margin_check"] = mode
-        found.append(variant)
-    return found
-
-
-@settings(max_examples=10, suppress_health_check=RANDOM)
+@examples(max_examples=10)
 @given(world=marked_worlds())
-def test_due_and_full_agree(tmp_path_factory, sweeps, world):
-    assert_same(*both(scheduled(world), tmp_path_factory.mktemp("world")))
+def test_all_ways_agree(folder, world):
+    check_ways(world, folder)
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=RANDOM)
+@pytest.mark.timeout(900)
+@examples(max_examples=150)
 @given(world=marked_worlds())
-def test_due_and_full_agree_often(tmp_path_factory, sweeps, world):
-    assert_same(*both(scheduled(world), tmp_path_factory.mktemp("world")))
-
-
-@settings(max_examples=10, suppress_health_check=RANDOM)
-@given(world=marked_worlds())
-def test_compiled_and_plain_prices_agree(tmp_path_factory, on_numpy, world):
-    try:
-        results = both([world, world], tmp_path_factory.mktemp("world"), on_numpy)
-    finally:
-        on_numpy(False)
-    assert_same(*results)
+def test_all_ways_agree_often(folder, world):
+    check_all_ways(world, folder)
 
 
 LONG = """

@@ -5,19 +5,13 @@ Runs check every invariant after every phase and generation.
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-import sim
-from tests.engine.random_worlds import Dice, load, worlds
-
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
-RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+from tests.engine.agreement import assert_same, both_ways, examples
+from tests.engine.random_worlds import Dice, worlds
 
 
 def paced_rule(dice: Dice, tiers: int) -> dict:
@@ -54,41 +48,29 @@ def paced_worlds(draw):
     return world
 
 
-def run(world, folder, **engine):
-    variant = copy.deepcopy(world)
-    variant["engine"].update(engine)
-    try:
-        return sim.run(load(variant, folder), check=True)
-    except sim.RunError as error:  # a price without bound is refused in both ways
-        assume("ran away" not in str(error))
-        raise
-
-
-def same(world, folder):
-    full, due = (run(world, folder, margin_check=mode) for mode in ("full", "due"))
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
-
-
-@settings(max_examples=15, suppress_health_check=RANDOM)
-@given(world=paced_worlds())
-def test_due_and_full_agree(tmp_path_factory, world):
-    same(world, tmp_path_factory.mktemp("world"))
-
-
-@pytest.mark.slow
-@settings(max_examples=600, suppress_health_check=RANDOM)
-@given(world=paced_worlds())
-def test_due_and_full_agree_on_many(tmp_path_factory, world):
-    same(world, tmp_path_factory.mktemp("world"))
-
-
-@settings(max_examples=10, suppress_health_check=RANDOM)
-@given(world=paced_worlds())
-def test_no_forced_order_trades_beyond_its_band(tmp_path_factory, world):
+def check_bands(result, world):
+    """Assert that no forced order trades beyond the band of its venue."""
     rules = {name: venue["liquidation"] for name, venue in world["venues"].items()}
-    table = run(world, tmp_path_factory.mktemp("world")).liquidations
+    table = result.liquidations
     table = table[(table["kind"] == "market") & (table["quantity"] != 0.0)]
     band = table["clearer"].map(lambda name: rules[name].get("price_band", np.inf)).astype(float)
     worse = np.sign(table["quantity"]) * (table["close_out_price"] / table["mark_price"] - 1.0)
     assert (worse <= band + 1e-9).all()
+
+
+@examples(max_examples=15)
+@given(world=paced_worlds())
+def test_due_and_full_agree_and_no_forced_order_trades_beyond_its_band(folder, world):
+    full, due = both_ways(world, folder)
+    assert_same(full, due)
+    check_bands(due, world)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@examples(max_examples=300)
+@given(world=paced_worlds())
+def test_due_and_full_agree_on_many(folder, world):
+    full, due = both_ways(world, folder)
+    assert_same(full, due)
+    check_bands(due, world)

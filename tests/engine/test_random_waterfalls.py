@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.engine import adl
+from tests.engine.agreement import assert_same, both_ways, examples
 from tests.engine.random_worlds import Dice, worlds
-from tests.engine.test_watch import assert_same, both_ways
-
-RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 QUEUES = ("profit_leverage", "binance", "bitmex", "hyperliquid", "random", "wealth_queue")
 SHARED = ("pro_rata", "capped_pro_rata", "equal_haircut")
@@ -143,19 +141,21 @@ def worth(layer):
     return layer["size"] * 1.25 * 10.0
 
 
-@settings(max_examples=15, suppress_health_check=RANDOM)
-@given(world=worlds_with_waterfalls())
-def test_every_unit_of_a_loss_ends_in_one_layer(tmp_path_factory, reduced, world):
-    full, due = both_ways(world, tmp_path_factory.mktemp("world"))
+def check_layers(world, folder):
+    full, due = both_ways(world, folder)
     assert_same(full, due)
-    assert full.mechanisms.equals(due.mechanisms)
     check_losses(full, world)
+
+
+@examples(max_examples=15)
+@given(world=worlds_with_waterfalls())
+def test_every_unit_of_a_loss_ends_in_one_layer(folder, reduced, world):
+    check_layers(world, folder)
 
 
 @pytest.mark.slow
-@settings(max_examples=200, suppress_health_check=RANDOM)
+@pytest.mark.timeout(900)
+@examples(max_examples=200)
 @given(world=worlds_with_waterfalls())
-def test_every_unit_of_many_losses_ends_in_one_layer(tmp_path_factory, reduced, world):
-    full, due = both_ways(world, tmp_path_factory.mktemp("world"))
-    assert_same(full, due)
-    check_losses(full, world)
+def test_every_unit_of_many_losses_ends_in_one_layer(folder, reduced, world):
+    check_layers(world, folder)

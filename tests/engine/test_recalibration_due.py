@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import copy
-import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import sim
-from tests.engine.random_worlds import PRICES, Dice, load, worlds
-
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
-RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+from tests.engine.agreement import (
+    assert_same,
+    check_all_ways,
+    check_ways,
+    examples,
+    plain_kernels,
+    short_sweeps,
+)
+from tests.engine.random_worlds import PRICES, Dice, worlds
 
 
 def risk_model(dice: Dice) -> dict[str, Any]:
@@ -73,39 +76,18 @@ def moving_margins(draw: Any) -> dict[str, Any]:
     return world
 
 
-def both_ways(world: dict[str, Any], folder: Path) -> list[sim.Result]:
-    results = []
-    for mode in ("full", "due"):
-        variant = copy.deepcopy(world)
-        variant["engine"]["margin_check"] = mode
-        try:
-            results.append(sim.run(load(variant, folder), check=True))
-        except sim.RunError as error:  # a price without bound is refused in both ways
-            assume("ran away" not in str(error))
-            raise
-    return results
-
-
-def assert_same(full: sim.Result, due: sim.Result) -> None:
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
-
-
-@settings(max_examples=10, suppress_health_check=RANDOM)
+@examples(max_examples=10)
 @given(world=moving_margins())
-def test_due_and_full_agree_on_random_worlds(
-    tmp_path_factory: pytest.TempPathFactory, sweeps: None, world: dict[str, Any]
-) -> None:
-    assert_same(*both_ways(world, tmp_path_factory.mktemp("world")))
+def test_all_ways_agree_on_random_worlds(folder: Path, world: dict[str, Any]) -> None:
+    check_ways(world, folder)
 
 
 @pytest.mark.slow
-@settings(max_examples=300, suppress_health_check=RANDOM)
+@pytest.mark.timeout(900)
+@examples(max_examples=150)
 @given(world=moving_margins())
-def test_due_and_full_agree_on_many_random_worlds(
-    tmp_path_factory: pytest.TempPathFactory, sweeps: None, world: dict[str, Any]
-) -> None:
-    assert_same(*both_ways(world, tmp_path_factory.mktemp("world")))
+def test_all_ways_agree_on_many_random_worlds(folder: Path, world: dict[str, Any]) -> None:
+    check_all_ways(world, folder)
 
 
 CALM = """
@@ -145,20 +127,20 @@ shocks:
 """
 
 
-def test_a_long_run_with_calm_stretches_agrees(sweeps: None) -> None:
-    full, due = (
-        sim.run(sim.load_text(CALM.format(mode=mode), file="<t>")) for mode in ("full", "due")
-    )
+def calm(mode: str) -> sim.Result:
+    return sim.run(sim.load_text(CALM.format(mode=mode), file="<t>"))
+
+
+def test_a_long_run_with_calm_stretches_agrees() -> None:
+    full, due = calm("full"), calm("due")
     moved = due.mechanisms.groupby(["venue", "series"])["value"].nunique()
     assert moved["a", "margin_rate"] > 5
     assert moved["b", "margin_multiplier"] == 3
     assert len(due.liquidations) > 10
     assert_same(full, due)
-
-
-def test_compiled_and_plain_kernels_agree(sweeps: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = sim.run(sim.load_text(CALM.format(mode="due"), file="<t>"))
-    for name, module in list(sys.modules.items()):
-        if name.startswith("sim.") and hasattr(module, "HAS_NUMBA"):
-            monkeypatch.setattr(module, "HAS_NUMBA", False)
-    assert_same(compiled, sim.run(sim.load_text(CALM.format(mode="due"), file="<t>")))
+    with short_sweeps():
+        assert_same(full, calm("due"))
+    with plain_kernels():
+        assert_same(full, calm("due"))
+    with plain_kernels(), short_sweeps():
+        assert_same(full, calm("due"))

@@ -2,73 +2,35 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 
 import sim
 import sim.engine.run
 from sim.engine.stretch import Stretches
 from sim.kernels.margin import MarginInputs, MarginOutputs, account_margin
 from sim.kernels.radius import RadiusInputs, account_radius, account_radius_numpy
-from tests.engine.random_worlds import load, worlds
-
-TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts")
-RANDOM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-
-
-def both_ways(world, folder):
-    results = []
-    for mode in ("full", "due"):
-        variant = copy.deepcopy(world)
-        variant.setdefault("engine", {})["margin_check"] = mode
-        try:
-            results.append(sim.run(load(variant, folder), check=True))
-        except sim.RunError as error:  # a price without bound is refused in both ways
-            assume("ran away" not in str(error))
-            raise
-    return results
+from tests.engine.agreement import assert_same, check_all_ways, check_ways, examples
+from tests.engine.identities import check_identities
+from tests.engine.random_worlds import worlds
 
 
-def assert_same(full, due):
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(full, name), getattr(due, name), check_exact=True)
-
-
-@settings(max_examples=60, suppress_health_check=RANDOM)
+@examples(max_examples=50)
 @given(world=worlds())
-def test_due_and_full_agree_on_random_worlds(tmp_path_factory, sweeps, world):
-    assert_same(*both_ways(world, tmp_path_factory.mktemp("world")))
+def test_all_ways_agree_on_random_worlds(folder, world):
+    check_identities(check_ways(world, folder), world)
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=RANDOM)
+@pytest.mark.timeout(900)
+@examples(max_examples=200)
 @given(world=worlds())
-def test_due_and_full_agree_on_many_random_worlds(tmp_path_factory, sweeps, world):
-    assert_same(*both_ways(world, tmp_path_factory.mktemp("world")))
-
-
-@settings(max_examples=40, suppress_health_check=RANDOM)
-@given(world=worlds())
-def test_compiled_and_plain_kernels_agree_on_random_worlds(
-    tmp_path_factory, on_numpy, sweeps, world
-):
-    folder, results = tmp_path_factory.mktemp("world"), []
-    try:
-        for plain in (True, False):
-            on_numpy(plain)
-            results.append(sim.run(load(world, folder), check=True))
-    except sim.RunError as error:
-        assume("ran away" not in str(error))
-        raise
-    finally:
-        on_numpy(False)
-    assert_same(*results)
+def test_all_ways_agree_on_many_random_worlds(folder, world):
+    check_identities(check_all_ways(world, folder), world)
 
 
 SWUNG = """

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.core.errors import ConservationError
-from sim.ledger import Ledger, RowPlan
+from sim.ledger import Ledger, RowPlan, invariants
 from sim.ledger.invariants import (
     check,
     clearing_error,
     conservation_error,
+    fingerprint,
     finite,
     money_error,
     quantity_error,
@@ -141,6 +142,37 @@ def test_the_invariants_notice(spoil, error, message):
     assert not finite(book)
     with pytest.raises(ConservationError, match="not a finite number after a test"):
         check(book, "a test")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b: b.balance.__setitem__((0, 0), np.nextafter(b.balance[0, 0], np.inf)),
+        lambda b: b.quantity.__setitem__(0, 2.5),
+        lambda b: b.entry_price.__setitem__(0, 101.0),
+        lambda b: b.market.__setitem__(0, 1),
+        lambda b: b.position_row.__setitem__(0, 1),
+        lambda b: b.volume.__setitem__(1, 3.0),
+        lambda b: b.turnover.__setitem__(0, 3.0),
+        lambda b: b.totals.sums.debt.__setitem__((0, 0), 1.0),
+        lambda b: b.totals.sums.longs.__setitem__(0, 7),
+        lambda b: b.transfer(0, 1, 0, 1.0, "gift"),
+        lambda b: b.reasons.__setitem__(("opening", 0), 1.0),
+    ],
+)
+def test_the_fingerprint_is_of_all_that_is_checked(change):
+    book = ledger()
+    book.track(np.where(np.arange(PLAN.total) < 3, 0, -1), 1)
+    trade(book, 0, 2.0, 100.0)
+    before = fingerprint(book)
+    assert before == fingerprint(book)
+    change(book)
+    assert fingerprint(book) != before
+
+
+def test_a_large_ledger_has_no_fingerprint(monkeypatch):
+    monkeypatch.setattr(invariants, "SMALL", 10)
+    assert fingerprint(ledger()) == b""
 
 
 @settings(max_examples=60)

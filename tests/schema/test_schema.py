@@ -67,6 +67,7 @@ def test_schema_describes_every_key() -> None:
     assert "return" in definitions["Jump"]["properties"]
 
 
+@pytest.fixture(scope="module")
 def validator() -> Any:
     """Return a validator of the JSON Schema."""
     jsonschema = pytest.importorskip("jsonschema")
@@ -79,19 +80,18 @@ def values(text: str) -> Any:
     return json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))
 
 
-def test_schema_accepts_what_loads() -> None:
+def test_schema_accepts_what_loads(validator: Any) -> None:
     """An editor marks nothing in a good scenario, nor in the bundled ones."""
-    check = validator()
-    assert [error.message for error in check.iter_errors(values(GOOD))] == []
+    assert [error.message for error in validator.iter_errors(values(GOOD))] == []
     for path in sorted(SCENARIOS.glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
-        assert [error.message for error in check.iter_errors(values(text))] == [], path
+        assert [error.message for error in validator.iter_errors(values(text))] == [], path
 
 
-def test_schema_accepts_what_a_manifest_holds() -> None:
+def test_schema_accepts_what_a_manifest_holds(validator: Any) -> None:
     """The resolved scenario is a scenario."""
     data = resolved(load_text(GOOD))
-    assert [error.message for error in validator().iter_errors(data)] == []
+    assert [error.message for error in validator.iter_errors(data)] == []
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_schema_accepts_what_a_manifest_holds() -> None:
         ("clock: {tick: 1s, ", "clock: {"),
     ],
 )
-def test_schema_refuses_what_does_not_load(old: str, new: str) -> None:
+def test_schema_refuses_what_does_not_load(validator: Any, old: str, new: str) -> None:
     """An editor marks a mistake that loading refuses."""
     text = GOOD.replace(old, new)
     assert text != GOOD
     with pytest.raises(ScenarioError):
         load_text(text)
-    assert list(validator().iter_errors(values(text)))
+    assert list(validator.iter_errors(values(text)))
 
 
 def test_bundled_scenarios_load() -> None:

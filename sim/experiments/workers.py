@@ -1,0 +1,97 @@
+"""Runs of scenarios, in this process or in several workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
+
+from sim.core.errors import RunError
+from sim.engine import run
+from sim.experiments.arguments import whole
+from sim.experiments.outcome import Outcome, outcome_of
+from sim.experiments.worlds import Plain, load_plain
+
+Progress = Callable[[int, int], None]
+"""Called with (runs done, runs in all)."""
+
+START_METHOD = "spawn"
+"""How workers start: the same on every system, nothing inherited but the environment."""
+
+
+class Task(NamedTuple):
+    """One run: a scenario as plain values, a seed, and of whom the network is wanted."""
+
+    world: Plain
+    seed: int
+    by: str | None = None
+
+
+def outcome(task: Task) -> Outcome:
+    """Run one task."""
+    scenario = load_plain(task.world)
+    return outcome_of(run(scenario, seed=task.seed), scenario, task.by)
+
+
+def outcomes(
+    tasks: Sequence[Task], workers: int = 1, progress: Progress | None = None
+) -> list[Outcome]:
+    """Run tasks and return their outcomes, in their order.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    workers : int
+        Processes, >= 1; with 1 everything runs in this process. The outcomes are the same for any
+        number of them.
+    progress : callable, optional
+
+    Raises
+    ------
+    ValueError
+        If `workers` is below 1.
+    ScenarioError, RunError
+        As a run raises them; of several the first in the order of the tasks.
+    """
+    workers = whole("workers", workers, 1)
+    done: list[Outcome] = []
+    if workers == 1 or len(tasks) < 2:
+        for task in tasks:
+            done.append(outcome(task))
+            _tell(progress, len(done), len(tasks))
+        return done
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        min(workers, len(tasks)),
+        mp_context=multiprocessing.get_context(START_METHOD),
+        initializer=_quietly,
+    )
+    try:
+        for found in pool.map(outcome, tasks):
+            done.append(found)
+            _tell(progress, len(done), len(tasks))
+    except BrokenProcessPool as error:
+        raise RunError(
+            "a worker process ended before its run did; there may not be memory for so many"
+        ) from error
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return done
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)
+
+
+def _quietly() -> None:
+    """Let an interruption end a worker without a word; the process that started it tells."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
