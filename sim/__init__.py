@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SimError,
     )
     from sim.engine import Result, margin_table, replay, run
+    from sim.experiments import counterfactual, systemic_importance
     from sim.schema import Scenario, load, load_text
 
 _HOME = {
@@ -44,11 +45,13 @@ _HOME = {
     "SimError": "sim.core.errors",
     "Trader": "sim.agents.trader",
     "TraderPlan": "sim.agents.trader",
+    "counterfactual": "sim.experiments",
     "load": "sim.schema",
     "load_text": "sim.schema",
     "margin_table": "sim.engine",
     "replay": "sim.engine",
     "run": "sim.engine",
+    "systemic_importance": "sim.experiments",
 }
 
 __all__ = [
@@ -66,11 +69,13 @@ __all__ = [
     "SimError",
     "Trader",
     "TraderPlan",
+    "counterfactual",
     "load",
     "load_text",
     "margin_table",
     "replay",
     "run",
+    "systemic_importance",
 ]
 
 
