@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.agents.trader import MarketView, Trader, TraderPlan
-    from sim.cascade import Cascade
+    from sim.cascade import Cascade, State
     from sim.core.errors import (
         BookError,
         ConservationError,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SimError,
     )
     from sim.engine import Result, margin_table, replay, run
+    from sim.engine.state import state
     from sim.experiments import counterfactual, systemic_importance
     from sim.schema import Scenario, load, load_text
 
@@ -43,6 +44,7 @@ _HOME = {
     "Scenario": "sim.schema",
     "ScenarioError": "sim.core.errors",
     "SimError": "sim.core.errors",
+    "State": "sim.cascade",
     "Trader": "sim.agents.trader",
     "TraderPlan": "sim.agents.trader",
     "counterfactual": "sim.experiments",
@@ -51,6 +53,7 @@ _HOME = {
     "margin_table": "sim.engine",
     "replay": "sim.engine",
     "run": "sim.engine",
+    "state": "sim.engine.state",
     "systemic_importance": "sim.experiments",
 }
 
@@ -67,6 +70,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "SimError",
+    "State",
     "Trader",
     "TraderPlan",
     "counterfactual",
@@ -75,6 +79,7 @@ __all__ = [
     "margin_table",
     "replay",
     "run",
+    "state",
     "systemic_importance",
 ]
 
