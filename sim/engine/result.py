@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.cascade import Cascade
 from sim.core.errors import RunError
-from sim.engine.parquet import write_parquet
+from sim.core.parquet import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
