@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from sim.cli import doctor, margin, replay, run, schema, show, validate
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
+from sim.cli.interrupting import heard
 
 GARBAGE = 200_000
 """Objects that may pile up before the command looks for garbage."""
@@ -39,7 +40,7 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb under the guard that turns errors into messages and exit codes."""
-        with guarded(bool(ctx.params.get("debug"))):
+        with guarded(bool(ctx.params.get("debug"))), heard():
             return super().invoke(ctx)
 
 

@@ -115,7 +115,7 @@ def lending(dice: Dice, world: dict[str, Any]) -> None:
     books[0]["accounts"] += loans(dice, "pool", held)
     if dice.often():
         world["traders"].append({**crowd(dice, "pool"), "cohort": "borrowers"})
-    if venue["liquidation"]["kind"] != "absorb" and dice.seldom():
+    if venue["liquidation"]["kind"] not in ("absorb", "auction") and dice.seldom():
         venue["waterfall"].insert(0, layer(dice))
 
 

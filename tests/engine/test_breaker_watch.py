@@ -16,9 +16,7 @@ from sim.engine.halts import Halts
 from sim.engine.stretch import Stretches
 from sim.kernels import compiling
 from tests.engine.random_worlds import Dice, load, worlds
-from tests.engine.test_watch import RANDOM, assert_same, both_ways, on_numpy
-
-__all__ = ["on_numpy"]
+from tests.engine.test_watch import RANDOM, assert_same, both_ways
 
 
 def reopening(dice: Dice) -> dict[str, Any]:

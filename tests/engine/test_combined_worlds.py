@@ -19,9 +19,6 @@ from sim.engine.board import MarketBoard
 from tests.engine.combined_worlds import combined_worlds
 from tests.engine.random_worlds import load
 from tests.engine.test_random_waterfalls import check_losses
-from tests.engine.test_watch import on_numpy
-
-__all__ = ["on_numpy"]
 
 TABLES = ("liquidations", "venues", "prices", "price_causes", "cohorts", "mechanisms")
 

@@ -45,6 +45,7 @@ def water_fill(loss: float, weight: FloatArray, capacity: FloatArray) -> FloatAr
     (N,) float64 [quote]
         Payments; they add up to `loss`, or to all the capacity that has weight if that is less.
     """
+    weight = np.where(capacity > 0.0, weight, 0.0)
     if 0.0 < weight.max(initial=0.0) < SMALL:
         weight = weight / weight.max()  # only their proportions matter
     capacity = np.where(weight > 0.0, capacity, 0.0)
@@ -65,4 +66,10 @@ def water_fill(loss: float, weight: FloatArray, capacity: FloatArray) -> FloatAr
     if not fits.any():  # the loss is all the capacity but for rounding
         return capacity
     k = int(np.argmax(fits))
-    return np.asarray(np.minimum(capacity, scale[k] * weight))
+    paid = capacity.copy()
+    sharing = order[k:]
+    if np.isfinite(scale[k]):
+        paid[sharing] = scale[k] * weight[sharing]
+    else:  # what is left goes to weights of next to nothing
+        paid[sharing] = (loss - full[k]) * (weight[sharing] / weights_left[k])
+    return np.asarray(np.minimum(capacity, paid))

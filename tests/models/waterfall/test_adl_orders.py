@@ -148,6 +148,8 @@ def test_a_fund_leaves_what_is_beyond_it(fund, left):
 
 
 @example([(2.0, 2.2250738585e-313)], 1.0, "equal_haircut", 1.0)
+@example([(0.0, 1.0), (2.0, 2.2250738585e-313)], 1.0, "equal_haircut", 1.0)
+@example([(3.0, 1.0), (2.0, 2.2250738585e-313)], 4.0, "equal_haircut", 1.0)
 @given(
     st.lists(st.tuples(st.floats(0, 1e3), st.floats(0, 1e3)), min_size=1, max_size=8),
     st.floats(0, 5e3),
