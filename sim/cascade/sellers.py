@@ -51,10 +51,7 @@ def forced_flow(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> Force
         [direct.assign(relation="forced_order"), crossed.assign(relation="cross_impact")],
         ignore_index=True,
     )
-    batch = orders.groupby(BATCH, sort=False)["price_move"].transform("sum").to_numpy(np.float64)
-    move = orders["price_move"].to_numpy(dtype=np.float64)
-    share = np.divide(move, batch, out=np.zeros(len(move)), where=batch != 0.0)
-    return ForcedFlow(orders.assign(share=share), rest)
+    return ForcedFlow(orders, rest)
 
 
 def forced_losses(losses: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:

@@ -20,11 +20,12 @@ PRICE_COLUMNS = ("tick", "venue", "symbol", "last_price")
 VENUE_COLUMNS = ("tick", "venue")
 
 BREAK_COLUMNS = (
-    "break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort", "loss",
+    "break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort",
+    "loss",
 )  # fmt: skip
 LOSS_COLUMNS = (
     "break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort",
-    "through", "cause", "source", "source_generation", "loss",
+    "through", "cause", "source", "source_generation", "source_tick", "loss",
 )  # fmt: skip
 
 REQUIRED_TABLES = ("liquidations", "price_causes", "prices", "venues")
@@ -33,7 +34,7 @@ REQUIRED_TABLES = ("liquidations", "price_causes", "prices", "venues")
 OPTIONAL_TABLES = ("breaks", "break_exposures", "value_moves")
 """Tables that say what each broken account lost to which cause."""
 
-_INTEGERS = frozenset({"tick", "generation", "break_id", "source_generation"})
+_INTEGERS = frozenset({"tick", "generation", "break_id", "source_generation", "source_tick"})
 _NUMBERS = frozenset({"quantity", "notional", "price_move", "last_price", "time", "loss"})
 
 
