@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,9 @@ import numpy as np
 import pandas as pd
 
 from sim.core.parquet import write_parquet
+
+_DATE = re.compile(' lastmodifieddate="[^"]*"')
+"""The day of writing, by which files of equal graphs would differ."""
 
 _WHOLE = ("generation", "source_generation", "tick")
 _NUMBERS = ("quantity", "notional", "price_move", "loss")
@@ -89,7 +93,8 @@ def _graphml(graph: nx.MultiDiGraph[str], file: Path) -> None:
 
 
 def _gexf(graph: nx.MultiDiGraph[str], file: Path) -> None:
-    nx.write_gexf(graph, file)
+    text = "\n".join(nx.generate_gexf(graph))
+    file.write_text(_DATE.sub("", text, count=1) + "\n", encoding="utf-8")
 
 
 def _json(graph: nx.MultiDiGraph[str], file: Path) -> None:

@@ -84,7 +84,8 @@ def build_graph(recorded: Recorded, owner: str) -> nx.MultiDiGraph[str]:
 
 def _add_places(graph: nx.MultiDiGraph[str], recorded: Recorded, broken: pd.DataFrame) -> None:
     """Add venues, markets and collateral."""
-    known = dict.fromkeys([*recorded.venues, *(str(name) for name in broken["clearer"].unique())])
+    sellers = sorted({*broken["clearer"], *recorded.flows.rest["clearer"]} - {*recorded.venues})
+    known = [*recorded.venues, *(str(name) for name in sellers)]
     graph.add_nodes_from((f"venue:{name}", {"kind": "venue", "label": name}) for name in known)
     through = [str(name) for name in recorded.flows.losses["through"].unique()]
     sources = [str(name) for name in recorded.flows.losses["source"].unique()]

@@ -214,7 +214,7 @@ def _fitted(data: FloatArray, least: float | None) -> Tail:
             for name in ("exponential", "lognormal")
         }
     return Tail(
-        float(law.alpha), float(law.sigma), float(law.xmin),
+        float(law.alpha), float(law.standard_err), float(law.xmin),
         int(np.count_nonzero(data >= law.xmin)), float(law.D),
         (against["exponential"][0], against["exponential"][1]),
         (against["lognormal"][0], against["lognormal"][1]), "",
