@@ -3,133 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal
 
 import networkx as nx
 import pandas as pd
 
 from sim.cascade.attribution import forced_moves
-from sim.cascade.balance import Flows, tied
 from sim.cascade.clusters import cluster_of, clusters
 from sim.cascade.edges import Recorded
 from sim.cascade.graph import build_graph
-from sim.cascade.loading import read_run
 from sim.cascade.moves import (
     amplification,
     endogenous_share,
     generation_table,
     moves_by_cause,
-    tick_seconds,
 )
-from sim.cascade.sellers import ForcedFlow, forced_flow
+from sim.cascade.rankings import first_breaks, sellers, victims
+from sim.cascade.recorded import RecordedCascade
 from sim.cascade.spillover import By, Per, loss_matrix, move_matrix, net_spillover, spillover_long
+from sim.cascade.summary import cascade_statistics
 from sim.cascade.tables import (
     BROKEN_KINDS,
-    CAUSE_COLUMNS,
-    LIQUIDATION_COLUMNS,
-    LOSS_COLUMNS,
-    PRICE_COLUMNS,
-    VENUE_COLUMNS,
-    checked,
-    in_order,
-    with_market,
 )
 from sim.cascade.views import VIEWS, group_graph
 from sim.cascade.windows import cut, window_of
 
 Level = Literal["auto", "accounts", "cohorts", "venues", "assets"]
 
+Who = Literal["account", "cohort", "venue"]
+
 LEVELS: tuple[Level, ...] = ("auto", "accounts", "cohorts", "venues", "assets")
 
 
-@dataclass(frozen=True, eq=False)
-class Cascade:
+class Cascade(RecordedCascade):
     """Who broke whom, through which market, and how much of a fall the cascade made.
 
-    Parameters
-    ----------
-    liquidations : pandas.DataFrame
-        A row per closed position: `tick, generation, kind, clearer, venue, symbol, account_id,
-        trader_id, cohort, quantity` [contracts, signed change of the position], `notional`
-        [quote].
-    price_causes : pandas.DataFrame
-        A row per booked move: `tick, generation, venue, symbol, cause, price_move` [1, log
-        price, negative for a fall].
-    prices : pandas.DataFrame
-        Recorded prices: `tick, venue, symbol, last_price` [quote/base]; names the markets.
-    venues : pandas.DataFrame
-        Recorded venues: `tick, venue`; names the venues.
-    breaks : pandas.DataFrame
-        A row per account each time it becomes liquidatable; empty where not recorded.
-    bases : dict of str to str
-        Base asset by market ``venue/symbol``; a market without one counts as an asset of its own,
-        by its symbol.
-
-    Raises
-    ------
-    ValueError
-        If a table that has rows lacks a column. A table without rows may lack them all.
+    The parameters are those of ``RecordedCascade``; ``Cascade.load`` reads a run folder.
     """
-
-    liquidations: pd.DataFrame
-    price_causes: pd.DataFrame
-    prices: pd.DataFrame
-    venues: pd.DataFrame
-    breaks: pd.DataFrame = field(default_factory=pd.DataFrame)
-    bases: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, run_dir: str | Path) -> Self:
-        """Read the cascade of a finished run from its folder.
-
-        Parameters
-        ----------
-        run_dir : str or Path
-            Folder that ``liqsim run`` or ``Result.save`` wrote. One of an older version has no
-            record of losses; what needs them is empty then or says so.
-
-        Raises
-        ------
-        ScenarioError
-            If this is no run folder, or a file in it is missing or cannot be read.
-        """
-        run = read_run(run_dir)
-        return cls(**run.tables, bases=run.bases)
-
-    def __post_init__(self) -> None:
-        for name, columns in (
-            ("liquidations", LIQUIDATION_COLUMNS),
-            ("price_causes", CAUSE_COLUMNS),
-            ("prices", PRICE_COLUMNS),
-            ("venues", VENUE_COLUMNS),
-        ):
-            object.__setattr__(self, name, checked(getattr(self, name), columns, name))
-        # A shortfall without a forced trade has an event, but moved no market and nobody.
-        traded = self.liquidations["symbol"] != ""
-        if not traded.all():
-            object.__setattr__(self, "liquidations", self.liquidations[traded])
-
-    @property
-    def market_names(self) -> list[str]:
-        """Every market ``venue/symbol`` of the tables, in order of first appearance."""
-        frames = (self.prices, self.price_causes, self.liquidations)
-        listed = [f.drop_duplicates(["venue", "symbol"]) for f in frames]
-        return in_order(*(with_market(frame)["market"] for frame in listed))
-
-    @property
-    def venue_names(self) -> list[str]:
-        """Every venue of the tables, in order of first appearance, then other clearers."""
-        causes = pd.Series(forced_moves(self.price_causes)["clearer"])
-        frames = (self.venues, self.prices, self.price_causes, self.liquidations)
-        return in_order(*(frame["venue"] for frame in frames), causes)
-
-    @cached_property
-    def tick_seconds(self) -> float:
-        """Length of a tick [s], from the times of the tables; 1 where they have none."""
-        return tick_seconds(self.prices, self.venues, self.liquidations)
 
     def graph(
         self,
@@ -209,13 +119,13 @@ class Cascade:
             if ((times >= start) & (times < end)).any():
                 yield (start, end), self.graph(level, window=(start, end))
 
-    @property
-    def has_losses(self) -> bool:
-        """Whether the run recorded what each broken account lost."""
-        return not self.breaks.empty
-
-    def generations(self) -> pd.DataFrame:
+    def generations(self, window: tuple[float, float] | None = None) -> pd.DataFrame:
         """Return the size of each generation of forced orders.
+
+        Parameters
+        ----------
+        window : tuple of float or None
+            Only what happened in ``[start, end)`` [s].
 
         Returns
         -------
@@ -227,7 +137,8 @@ class Cascade:
             `markets`, the number of markets moved. A generation that recurs in several ticks
             is one row. Without forced orders the frame has no rows.
         """
-        return generation_table(self.liquidations, self.price_causes)
+        ticks = window_of(window, self.tick_seconds)
+        return generation_table(ticks.of(self.liquidations), ticks.of(self.price_causes))
 
     @property
     def branching_ratio(self) -> float:
@@ -367,9 +278,48 @@ class Cascade:
         """Return the cluster of each break; see ``sim.cascade.clusters.cluster_of``."""
         return cluster_of(self._flows())
 
-    def losses(self) -> pd.DataFrame:
-        """Return what each broken account lost to which cause; no rows where none was recorded."""
-        return checked(pd.DataFrame(), LOSS_COLUMNS, "losses")
+    def sellers(
+        self, by: Who = "account", window: tuple[float, float] | None = None
+    ) -> pd.DataFrame:
+        """Return what the forced orders of each account, cohort or venue cost others.
+
+        In a window, what they cost those that broke in it. See ``sim.cascade.rankings.sellers``.
+        """
+        return sellers(self._flows(window), by)
+
+    def victims(
+        self, by: Who = "account", window: tuple[float, float] | None = None
+    ) -> pd.DataFrame:
+        """Return what each account, cohort or venue lost; see ``sim.cascade.rankings.victims``."""
+        return victims(self._flows(window), by)
+
+    def first_breaks(
+        self, number: int = 10, window: tuple[float, float] | None = None
+    ) -> pd.DataFrame:
+        """Return the first accounts that broke; see ``sim.cascade.rankings.first_breaks``."""
+        ticks = window_of(window, self.tick_seconds)
+        return first_breaks(self._flows(window), self._breaks(ticks), number)
+
+    def statistics(self, window: tuple[float, float] | None = None) -> dict[str, Any]:
+        """Return size, shape, shares and tail of the cascade in one mapping.
+
+        Returns
+        -------
+        dict
+            `accounts` broken; `depth`, the highest generation; `breadth`, accounts of the largest
+            one; `duration` [s] from the first break to the last forced order; `notional` [quote]
+            forced, by kind of order (they are different things and never added up);
+            `forced_move` [1, log price] and `forced_share_of_moves` [1] by market. Where losses
+            are recorded also `breaks`, `loss` [numeraire], `forced_share_of_loss` [1],
+            `children`, broken accounts per broken account [1], `clusters`, `largest_cluster`
+            [breaks] and `tail`, a fit to the sizes of clusters
+            (``sim.cascade.statistics.Tail``). The volume of voluntary trades is not recorded.
+        """
+        ticks = window_of(window, self.tick_seconds)
+        return cascade_statistics(
+            self._flows(window), ticks.of(self.liquidations), ticks.of(self.price_causes),
+            self._breaks(ticks), self.tick_seconds,
+        )  # fmt: skip
 
     def _groups(self, by: str) -> list[str]:
         """Return the groups that have a row and a column in any case."""
@@ -380,12 +330,3 @@ class Cascade:
         if by == "asset":
             return list(dict.fromkeys(self.bases[m] for m in self.market_names if m in self.bases))
         return []
-
-    @cached_property
-    def _forced(self) -> ForcedFlow:
-        return forced_flow(self.liquidations, self.price_causes)
-
-    def _flows(self, window: tuple[float, float] | None = None) -> Flows:
-        """Return forced orders tied to the losses of those that broke in the window."""
-        ticks = window_of(window, self.tick_seconds)
-        return tied(self._forced, ticks.of(self.losses()))

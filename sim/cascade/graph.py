@@ -57,13 +57,20 @@ from sim.cascade.edges import (
     add_orders,
     add_takeovers,
     is_collateral,
+    prefixed,
     records,
+    uncollected,
 )
 from sim.cascade.tables import BROKEN_KINDS, MARKET_KIND
 
 
 def build_graph(recorded: Recorded, owner: str) -> nx.MultiDiGraph[str]:
     """Build the graph with `owner` (``account`` or ``cohort``) as the nodes that trade."""
+    with uncollected():
+        return _built(recorded, owner)
+
+
+def _built(recorded: Recorded, owner: str) -> nx.MultiDiGraph[str]:
     losses = "attributed" if recorded.attributed else "first order"
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(losses=losses)
     inside = recorded.window.of(recorded.liquidations)
@@ -155,5 +162,7 @@ def _add_owners(
         (f"{owner}:{row['label']}", {"kind": owner, **row}) for row in records(frame)
     )
     pairs = broken[[column, "clearer"]].drop_duplicates()
-    for name, clearer in pairs.itertuples(index=False):
-        graph.add_edge(f"{owner}:{name}", f"venue:{clearer}", relation="clears")
+    ends = zip(
+        prefixed(f"{owner}:", pairs[column]), prefixed("venue:", pairs["clearer"]), strict=True
+    )
+    graph.add_edges_from(ends, relation="clears")
