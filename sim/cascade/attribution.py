@@ -83,7 +83,7 @@ def forced_orders(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.
     )
     moves = orders.merge(forced_moves(price_causes), on=_BATCH, how="left")["price_move"]
     booked = moves.fillna(0.0).to_numpy(dtype=np.float64)
-    share = _share_of_flow(orders, "quantity")
+    share = share_of_flow(orders, "quantity")
     return orders.assign(share=share, price_move=share * booked)
 
 
@@ -116,7 +116,7 @@ def cross_impacts(
             cohort=("cohort", "first"), flow=("flow", "sum")
         )
         part = rest.merge(over, on=keys, how="inner")
-        share = _share_of_flow(part, "flow")
+        share = share_of_flow(part, "flow")
         split.append(part.assign(share=share, price_move=share * part["price_move"]))
         rest = _without(rest, part)
     columns = [*_BATCH, "account_id", "cohort", "share", "price_move"]
@@ -133,7 +133,7 @@ def _without(moves: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return marked[marked["_merge"] == "left_only"].drop(columns="_merge")
 
 
-def _share_of_flow(rows: pd.DataFrame, column: str) -> FloatArray:
+def share_of_flow(rows: pd.DataFrame, column: str) -> FloatArray:
     """Return each row's share of the signed flow that moved its market, in [0, 1]."""
     if rows.empty:
         return np.zeros(0)

@@ -12,13 +12,13 @@ import pandas as pd
 from sim.cascade.attribution import forced_moves
 from sim.cascade.balance import Flows, tied
 from sim.cascade.loading import read_run
+from sim.cascade.losses import losses, seller_losses
 from sim.cascade.moves import tick_seconds
 from sim.cascade.sellers import ForcedFlow, forced_flow
 from sim.cascade.tables import (
     BREAK_COLUMNS,
     CAUSE_COLUMNS,
     LIQUIDATION_COLUMNS,
-    LOSS_COLUMNS,
     PRICE_COLUMNS,
     VENUE_COLUMNS,
     checked,
@@ -45,8 +45,8 @@ class RecordedCascade:
         Recorded prices: `tick, venue, symbol, last_price` [quote/base]; names the markets.
     venues : pandas.DataFrame
         Recorded venues: `tick, venue`; names the venues.
-    breaks : pandas.DataFrame
-        A row per account each time it becomes liquidatable; empty where not recorded.
+    breaks, break_exposures, break_flows, value_moves : pandas.DataFrame
+        What each broken account held and what moved it; without rows where it was not recorded.
     bases : dict of str to str
         Base asset by market ``venue/symbol``; a market without one counts as an asset of its own,
         by its symbol.
@@ -62,6 +62,9 @@ class RecordedCascade:
     prices: pd.DataFrame
     venues: pd.DataFrame
     breaks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    break_exposures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    break_flows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    value_moves: pd.DataFrame = field(default_factory=pd.DataFrame)
     bases: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -120,8 +123,41 @@ class RecordedCascade:
         return not self.breaks.empty
 
     def losses(self) -> pd.DataFrame:
-        """Return what each broken account lost to which cause; no rows where none was recorded."""
-        return checked(pd.DataFrame(), LOSS_COLUMNS, "losses")
+        """Return what each broken account lost since it was last healthy, by cause.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per break, held market or collateral and source of the move: `break_id, tick,
+            time, generation, clearer, account_id, trader_id, cohort` of the break; `through`, the
+            market ``venue/symbol`` of the position, ``collateral:<ASSET>`` or empty for money;
+            `cause`, as in `price_causes` or ``funding``, ``fees``, ``transfer``, ``own_trade``,
+            ``socialised``, ``adl``, ``mark``; `source`, the market whose price the cause moved;
+            `source_generation` and `source_tick` of the forced orders, -1 if not forced; `loss`
+            [numeraire], positive where it hurt. Rows of a break sum to its loss.
+
+        Notes
+        -----
+        ``sim.cascade.losses`` states the formula.
+        """
+        return self._lost.copy(deep=False)
+
+    def seller_losses(self) -> pd.DataFrame:
+        """Return the forced part of `losses`, split over the accounts whose orders moved prices.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The forced rows of `losses`, with `seller_account`, `seller_cohort`,
+            `seller_generation` and `seller_clearer`; each batch of forced orders is split by
+            the share of each order in the side of its net flow. One row per break, source and
+            seller: large where many broke many.
+        """
+        return seller_losses(self.losses(), self.liquidations, self.price_causes)
+
+    @cached_property
+    def _lost(self) -> pd.DataFrame:
+        return losses(self.breaks, self.break_exposures, self.break_flows, self.value_moves)
 
     @cached_property
     def _forced(self) -> ForcedFlow:

@@ -37,9 +37,7 @@ def cascade_statistics(
         "accounts": int(broken["account_id"].nunique()),
         "depth": int(sizes.index.max()) if len(sizes) else 0,
         "breadth": int(sizes.max()) if len(sizes) else 0,
-        "duration": float(np.ptp(ticks.to_numpy(dtype=np.float64)) * seconds)
-        if len(sizes)
-        else 0.0,
+        "duration": span,
         "notional": {str(k): float(v) for k, v in broken.groupby("kind")["notional"].sum().items()},
         "forced_share_of_moves": {str(k): float(v) for k, v in shares["share"].items()},
         "forced_move": _forced_move(price_causes),

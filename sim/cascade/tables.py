@@ -31,7 +31,7 @@ LOSS_COLUMNS = (
 REQUIRED_TABLES = ("liquidations", "price_causes", "prices", "venues")
 """Tables that every version of a run folder holds."""
 
-OPTIONAL_TABLES = ("breaks", "break_exposures", "value_moves")
+OPTIONAL_TABLES = ("breaks", "break_exposures", "break_flows", "value_moves")
 """Tables that say what each broken account lost to which cause."""
 
 _INTEGERS = frozenset({"tick", "generation", "break_id", "source_generation", "source_tick"})

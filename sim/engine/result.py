@@ -6,23 +6,33 @@ import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.cascade import Cascade
+from sim.cascade.loading import bases_of
 from sim.core.errors import RunError
 from sim.core.parquet import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms")
+TABLES = (
+    "prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms",
+    "breaks", "break_exposures", "break_flows", "value_moves",
+)  # fmt: skip
 """Tables of a run folder."""
 
 NOT_COMPARED = ("manifest.json",)
 """Files that hold timings and places and so differ between equal runs."""
+
+
+def _no_rows() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class Result:
     summary, manifest : dict
         JSON-able.
     prices, venues, liquidations, price_causes, cohorts, mechanisms : pandas.DataFrame
+    breaks, break_exposures, break_flows, value_moves : pandas.DataFrame
         Columns as the documentation of tables names them.
     """
 
@@ -45,6 +56,10 @@ class Result:
     price_causes: pd.DataFrame
     cohorts: pd.DataFrame
     mechanisms: pd.DataFrame
+    breaks: pd.DataFrame = field(default_factory=_no_rows)
+    break_exposures: pd.DataFrame = field(default_factory=_no_rows)
+    break_flows: pd.DataFrame = field(default_factory=_no_rows)
+    value_moves: pd.DataFrame = field(default_factory=_no_rows)
 
     @cached_property
     def cascade(self) -> Cascade:
@@ -54,6 +69,11 @@ class Result:
             price_causes=self.price_causes,
             prices=self.prices,
             venues=self.venues,
+            breaks=self.breaks,
+            break_exposures=self.break_exposures,
+            break_flows=self.break_flows,
+            value_moves=self.value_moves,
+            bases=bases_of(self.manifest),
         )
 
     def save(self, root: str | Path = "results", figures: bool = True) -> Path:
