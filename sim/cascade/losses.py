@@ -57,18 +57,18 @@ def losses(
     """
     if breaks.empty:
         return _without_rows(LOSS_COLUMNS)
-    found = [_moved(breaks, exposures, value_moves)] if len(exposures) and len(value_moves) else []
+    parts = [_moved(breaks, exposures, value_moves)] if len(exposures) and len(value_moves) else []
     if len(flows):
         plain = flows[["break_id", "through", "cause", "loss"]]
-        found.append(plain.assign(source="", source_generation=-1, source_tick=-1))
-    if not found:
+        parts.append(plain.assign(source="", source_generation=-1, source_tick=-1))
+    if not parts:
         return _without_rows(LOSS_COLUMNS)
-    rows = pd.concat(found, ignore_index=True)
+    rows = pd.concat(parts, ignore_index=True)
     rows = rows.groupby(["break_id", *_WHY], sort=True, as_index=False)["loss"].sum()
     rows = rows[rows["loss"] != 0.0]
     about = breaks.set_index("break_id")[ABOUT[1:]].loc[rows["break_id"]]
-    about = about.reset_index()
-    return pd.concat([about, rows[[*_WHY, "loss"]].reset_index(drop=True)], axis=1)
+    found = pd.concat([about.reset_index(), rows[[*_WHY, "loss"]].reset_index(drop=True)], axis=1)
+    return _typed(found)
 
 
 def _moved(
@@ -139,7 +139,8 @@ def seller_losses(
     rows["seller_generation"] = rows["source_generation"]
     rows = rows[rows["loss"] != 0.0]
     by = ["break_id", *_WHY, "seller_account"]
-    return rows.sort_values(by, kind="stable", ignore_index=True)[list(SELLER_COLUMNS)]
+    rows = rows.sort_values(by, kind="stable", ignore_index=True)
+    return _typed(rows[list(SELLER_COLUMNS)])
 
 
 def _shares(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.DataFrame:
@@ -160,6 +161,11 @@ def _codes(names: pd.Index, values: pd.Series) -> IntArray:
 
 def _whole(values: pd.Series) -> IntArray:
     return values.to_numpy(dtype=np.int64)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose texts are objects, as in the recorded tables."""
+    return frame.astype({name: object for name in frame.columns if name in _TEXTS})
 
 
 def _without_rows(columns: tuple[str, ...]) -> pd.DataFrame:
