@@ -32,12 +32,12 @@ _LOOKS = {
 }
 
 
-def grouped(cause: pd.Series, size: pd.Series) -> pd.Series:
+def grouped(cause: pd.Series, size: pd.Series, least: float = 0.0) -> pd.Series:
     """Return the cause to show of each row, at most eight different ones.
 
-    Arbitrage from more than two venues is summed, as are trades of more than two behaviours;
-    with still more than eight causes the smallest liquidations are summed, then the smallest of
-    all.
+    Arbitrage from more than two venues is summed, as are trades of more than two behaviours.
+    With still more than eight causes, those that are neither exogenous nor liquidations and did
+    less than `least` of all are summed; then the smallest liquidations; then the smallest of all.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ def grouped(cause: pd.Series, size: pd.Series) -> pd.Series:
         Cause of each row.
     size : Series of float64
         What the cause did, signed, in any one unit; causes rank by the sum of its size.
+    least : float [1]
+        Share of the sizes of all.
     """
     cause = cause.astype(str)
     moved = cause[size != 0.0]
@@ -52,6 +54,11 @@ def grouped(cause: pd.Series, size: pd.Series) -> pd.Series:
         mine = cause.str.startswith(f"{family}:")
         if moved[mine].nunique() > MAX_OF_FAMILY:
             cause = cause.mask(mine, name)
+    if least > 0.0 and cause.nunique() > MAX_ENTRIES:
+        total = size.abs().groupby(cause).sum()
+        small = total.index[total < least * total.sum()]
+        named = cause.str.startswith(LIQUIDATION) | (cause == "exogenous")
+        cause = cause.where(named | ~cause.isin(small), OTHER)
     if cause.nunique() > MAX_ENTRIES:
         forced = cause[cause.str.startswith(LIQUIDATION)]
         room = MAX_ENTRIES - (cause.nunique() - forced.nunique())

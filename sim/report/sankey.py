@@ -118,7 +118,7 @@ def _draw(
 
 
 def _label(name: str, loss: float, share: float, context: RunContext) -> str:
-    percent = f"{100.0 * share:.0f}" if share >= 0.1 else f"{100.0 * share:.2g}"
+    percent = "<0.1" if share < 0.001 else f"{100.0 * share:.2g}" if share < 0.1 else f"{100.0 * share:.0f}"
     return f"{cause_text(name)}  {amount(loss, context.currency)} ({percent} %)"
 
 

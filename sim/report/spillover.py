@@ -35,7 +35,7 @@ def figure(
 ) -> Figure:
     """Draw a matrix of losses as a heat map with numbers and sums.
 
-    Shades grow with the square root of a value; gains have another hue. Dots are zeros.
+    Shades grow with the cube root of a value; gains have another hue. Dots are zeros.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def figure(
         total = amount(float(data.value.sum()), context.currency)
         title = f"Loss of broken accounts by {by}: {total}"
         axis.set_title(title, loc="left", fontweight="bold", pad=4.0)
-        axis.set_xlabel(safe(f"{by} of the broken accounts; loss [{context.currency}]"))
+        axis.set_xlabel(safe(f"{by} of the broken accounts; loss [{context.currency}]"), loc="left")
         axis.set_ylabel(f"source: forced orders by {by}, then other causes")
     return drawn
 
@@ -91,12 +91,12 @@ def _places(data: LossMatrix) -> tuple[FloatArray, FloatArray]:
 
 def _draw_cells(ax: Axes, value: FloatArray, rows: FloatArray, columns: FloatArray) -> None:
     """Draw a shaded cell with its number for each value."""
-    strength = np.sqrt(np.abs(value) / np.abs(value).max())
+    strength = np.cbrt(np.abs(value) / np.abs(value).max())
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             level = float(strength[i, j])
             shade = (_LOSS if value[i, j] > 0.0 else _GAIN)(level) if level else "white"
-            _cell(ax, column, row, shade, _number(value[i, j]), "white" if level > 0.62 else "black")
+            _cell(ax, column, row, shade, _number(value[i, j]), "white" if level > 0.72 else "black")
 
 
 def _draw_sums(ax: Axes, value: FloatArray, rows: FloatArray, columns: FloatArray) -> None:
