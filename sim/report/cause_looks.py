@@ -111,4 +111,3 @@ def looks_of(causes: Sequence[str], context: RunContext) -> dict[str, Look]:
         else:
             found[cause] = _LOOKS.get(cause) or next(spare)
     return found
-

@@ -1,8 +1,7 @@
-"""A causal graph made ready to draw: nodes, edges of two kinds, and how much each weighs."""
+"""A causal graph made ready to draw: nodes, edges of three relations, and how much each weighs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +9,16 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-OWNERS = ("account", "cohort")
-MARKET, CAUSE = "market", "cause"
+from sim.core.arrays import FloatArray
+
+OWNER, MARKET, CAUSE = "owner", "market", "cause"
 SOLD, BROKE, NEWS = "sold", "broke", "news"
-_RELATIONS = {"forced_order": SOLD, "cross_impact": SOLD, "break": BROKE}
-_NODE_COLUMNS = ["name", "kind", "label", "venue", "generation", "weight"]
-_EDGE_COLUMNS = ["source", "target", "relation", "weight"]
 SEVERAL = "several venues"
+MAX_LINES = 400
+"""Edges drawn one by one; more are drawn as bundles of a generation, venue and market."""
+_KINDS = {"account": OWNER, "cohort": OWNER, "market": MARKET, "cause": CAUSE}
+_RELATIONS = {"forced_order": SOLD, "cross_impact": SOLD, "break": BROKE}
+_CODES = (SOLD, BROKE, NEWS)
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,15 @@ class NetworkData:
     Parameters
     ----------
     nodes : pandas.DataFrame
-        `name`, `kind` (``owner``, ``market`` or ``cause``), `label`, `venue` (clearer of an
+        `name`, `kind` (``owner``, ``market`` or ``cause``), `label`, `venue` (the clearer of an
         owner), `generation` (-1 but for owners), `weight` (>= 0).
     edges : pandas.DataFrame
-        `source`, `target` (names of nodes), `relation` (``sold``, ``broke`` or ``news``),
-        `weight` (> 0), comparable within a relation only.
+        `source`, `target` (rows of `nodes`; -1 for the owners of a bundle), `relation`
+        (``sold``, ``broke`` or ``news``), `venue` and `generation` of the owner, `weight` (> 0),
+        comparable within a relation only.
+    bundled : bool
+        Whether edges are summed over the owners of a venue and generation, those that are no
+        nodes of the picture included.
     owners : int
         Accounts or cohorts of the whole graph.
     what : str
@@ -39,6 +45,7 @@ class NetworkData:
 
     nodes: pd.DataFrame
     edges: pd.DataFrame
+    bundled: bool
     owners: int
     what: str
 
@@ -55,84 +62,128 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     graph : networkx.DiGraph or networkx.MultiDiGraph
         As ``Cascade.graph()`` gives it.
     most : int
-        Accounts or cohorts to draw.
+        Accounts or cohorts to draw, >= 1.
+
+    Raises
+    ------
+    ValueError
+        If `most` is below 1.
     """
-    edges = _edges(graph)
-    nodes = _nodes(graph, edges)
-    owners = nodes[nodes["kind"] == "owner"]
-    ranked = owners.sort_values(["weight", "name"], ascending=[False, True], kind="stable")
-    kept = pd.concat([nodes[nodes["kind"] != "owner"], ranked.iloc[:most]])
-    names = set(kept["name"])
-    edges = edges[edges["source"].isin(names) & edges["target"].isin(names)]
-    causes_drawn = set(edges["source"])
-    unused = (kept["kind"] == CAUSE) & ~kept["name"].isin(causes_drawn)
-    kinds = {str(kind) for _, kind in graph.nodes(data="kind")}
-    what = "cohorts" if "cohort" in kinds else "accounts"
-    kept = kept[~unused].reset_index(drop=True)
-    return NetworkData(kept, edges.reset_index(drop=True), len(owners), what)
+    if most < 1:
+        raise ValueError(f"most is {most}; a picture has at least 1 account")
+    nodes, clearers = _nodes(graph)
+    edges = _edges(graph, nodes)
+    nodes = _weighed(nodes.assign(venue=_venues(nodes, clearers)), edges)
+    owner = (nodes["kind"] == OWNER).to_numpy(dtype=np.bool_)
+    ranked = nodes[owner].sort_values(["weight", "name"], ascending=[False, True], kind="stable")
+    used = set(edges.loc[edges["relation"] == NEWS, "source"])
+    drawn = ~owner & ((nodes["kind"] != CAUSE) | nodes.index.isin(used))
+    drawn[ranked.index[:most]] = True
+    bundled = len(edges) > MAX_LINES
+    edges = _owned(edges, nodes, owner)
+    edges = _bundles(edges, owner) if bundled else edges
+    place = np.full(len(nodes) + 1, -1, dtype=np.int64)
+    place[:-1][drawn] = np.arange(int(drawn.sum()))
+    edges = edges.assign(**{end: place[edges[end].to_numpy()] for end in ("source", "target")})
+    if not bundled:
+        edges = edges[(edges["source"] >= 0) & (edges["target"] >= 0)]
+    cohorts = any(kind == "cohort" for _, kind in graph.nodes(data="kind"))
+    return NetworkData(
+        nodes[drawn].reset_index(drop=True), edges.reset_index(drop=True), bundled,
+        int(owner.sum()), "cohorts" if cohorts else "accounts",
+    )  # fmt: skip
 
 
-def _edges(graph: nx.DiGraph[str]) -> pd.DataFrame:
-    """Return the edges that moved or broke something, those between two nodes summed."""
-    kind = dict(graph.nodes(data="kind"))
-    rows: list[tuple[str, str, str, float, float, float]] = []
-    for source, target, facts in graph.edges(data=True):
-        relation = _RELATIONS.get(str(facts.get("relation")))
-        if kind.get(source) == CAUSE and kind.get(target) in (MARKET, *OWNERS):
-            relation = NEWS
-        if relation is None:
-            continue
-        loss, notional = _number(facts, "loss"), _number(facts, "notional")
-        rows.append((source, target, relation, loss, notional, abs(_number(facts, "price_move"))))
-    table = pd.DataFrame(rows, columns=[*_EDGE_COLUMNS[:-1], "loss", "notional", "move"])
-    parts = [_weighted(mine) for _, mine in table.groupby("relation", sort=True)]
-    if not parts:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in _EDGE_COLUMNS})
-    found = pd.concat(parts).groupby(_EDGE_COLUMNS[:-1], sort=True, as_index=False)["weight"].sum()
-    return found[found["weight"] > 0.0]
-
-
-def _weighted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the edges of one relation with the first kind of weight that any of them has."""
-    for column in ("loss", "notional", "move"):
-        weight = rows[column].clip(lower=0.0)
-        if (weight > 0.0).any():
-            break
-    return rows[_EDGE_COLUMNS[:-1]].assign(weight=weight)
-
-
-def _number(facts: Mapping[str, Any], name: str) -> float:
-    value = float(facts.get(name) or 0.0)
-    return value if np.isfinite(value) else 0.0
-
-
-def _nodes(graph: nx.DiGraph[str], edges: pd.DataFrame) -> pd.DataFrame:
-    """Return the nodes of the picture; venues are the places of others and no nodes."""
-    touched = edges.groupby("source")["weight"].sum().add(
-        edges.groupby("target")["weight"].sum(), fill_value=0.0
-    ).to_dict()  # fmt: skip
-    clearers = _clearers(graph)
-    rows = []
+def _nodes(graph: nx.DiGraph[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the nodes of the picture, and the clearers that nodes name themselves."""
+    rows: list[tuple[Any, ...]] = []
+    clearers: dict[str, str] = {}
     for name, facts in graph.nodes(data=True):
-        kind = str(facts.get("kind"))
-        if kind not in (*OWNERS, MARKET, CAUSE):
+        kind = _KINDS.get(str(facts.get("kind")))
+        if kind is None:
             continue
-        owner = kind in OWNERS
-        venue = str(facts.get("venue") or "") if not owner else clearers.get(name, "")
-        label = str(facts.get("label") or name.split(":", 1)[-1])
-        weight = (_number(facts, "notional") if owner else 0.0) or float(touched.get(name, 0.0))
-        generation = int(facts.get("generation", 0)) if owner else -1
-        rows.append((name, "owner" if owner else kind, label, venue, generation, weight))
-    return pd.DataFrame(rows, columns=_NODE_COLUMNS)
-
-
-def _clearers(graph: nx.DiGraph[str]) -> dict[str, str]:
-    """Return the clearer of each owner, or "several venues"."""
-    found: dict[str, str] = {
-        str(name): str(clearer) for name, clearer in graph.nodes(data="clearer") if clearer
-    }
+        if kind == OWNER and facts.get("clearer"):
+            clearers[name] = str(facts["clearer"])
+        label = str(facts.get("label") or str(name).split(":", 1)[-1])
+        venue = str(facts.get("venue") or label.split("/", 1)[0]) if kind == MARKET else ""
+        generation = int(facts.get("generation", 0)) if kind == OWNER else -1
+        weight = float(facts.get("notional") or 0.0) if kind == OWNER else 0.0
+        rows.append((str(name), kind, label, venue, generation, weight))
+    columns = ["name", "kind", "label", "venue", "generation", "weight"]
+    table = pd.DataFrame(rows, columns=columns)
     for source, target, relation in graph.edges(data="relation"):
         if relation == "clears":
             clearer = str(target).split(":", 1)[-1]
-            found[source] = clearer if found.get(source, clearer) == clearer else SEVERAL
-    return found
+            known = clearers.setdefault(source, clearer)
+            clearers[source] = clearer if known == clearer else SEVERAL
+    return table, clearers
+
+
+def _venues(nodes: pd.DataFrame, clearers: dict[str, str]) -> list[str]:
+    return [
+        clearers.get(name, "") if kind == OWNER else venue
+        for name, kind, venue in zip(nodes["name"], nodes["kind"], nodes["venue"], strict=True)
+    ]
+
+
+def _edges(graph: nx.DiGraph[str], nodes: pd.DataFrame) -> pd.DataFrame:
+    """Return the edges that moved or broke something, those between two nodes summed."""
+    index = {name: row for row, name in enumerate(nodes["name"])}
+    causes = set(nodes.loc[nodes["kind"] == CAUSE, "name"])
+    ends: list[tuple[int, int, int]] = []
+    facts_of: list[tuple[float, float, float]] = []
+    for source, target, facts in graph.edges(data=True):
+        relation = NEWS if source in causes else _RELATIONS.get(str(facts.get("relation")))
+        if relation is None or source not in index or target not in index:
+            continue
+        ends.append((index[source], index[target], _CODES.index(relation)))
+        facts_of.append(tuple(facts.get(key) or 0.0 for key in ("loss", "notional", "price_move")))  # type: ignore[arg-type]
+    at = np.array(ends, dtype=np.int64).reshape(-1, 3)
+    number = np.nan_to_num(np.array(facts_of, dtype=np.float64).reshape(-1, 3))
+    number[:, 2] = np.abs(number[:, 2])
+    weight = _weights(np.maximum(number, 0.0), at[:, 2])
+    table = pd.DataFrame({"source": at[:, 0], "target": at[:, 1], "code": at[:, 2]})
+    total = table.assign(weight=weight).groupby(["source", "target", "code"], sort=True,
+                                                as_index=False)["weight"].sum()  # fmt: skip
+    total = total.assign(relation=np.array(_CODES, dtype=object)[total["code"].to_numpy()])
+    return total[total["weight"] > 0.0].drop(columns="code").reset_index(drop=True)
+
+
+def _weights(number: FloatArray, code: np.ndarray) -> FloatArray:
+    """Return the first kind of weight (loss, notional, move) that any edge of a relation has."""
+    weight = np.zeros(len(number))
+    for relation in range(len(_CODES)):
+        mine = code == relation
+        kinds = [k for k in range(3) if (number[mine, k] > 0.0).any()]
+        if kinds:
+            weight[mine] = number[mine, kinds[0]]
+    return weight
+
+
+def _weighed(nodes: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
+    """Return the nodes with weights: of owners their notional if any has one, else of edges."""
+    touched = np.zeros(len(nodes))
+    for end in ("source", "target"):
+        touched += np.bincount(edges[end], weights=edges["weight"], minlength=len(nodes))
+    own = nodes["weight"].to_numpy(dtype=np.float64)
+    owner = (nodes["kind"] == OWNER).to_numpy(dtype=np.bool_)
+    use_own = owner & bool((own > 0.0).any())
+    return nodes.assign(weight=np.where(use_own, own, touched))
+
+
+def _owned(edges: pd.DataFrame, nodes: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
+    """Return the edges with the venue and the generation of their owner."""
+    source, target = (edges[end].to_numpy(dtype=np.int64) for end in ("source", "target"))
+    own = np.where(owner[source], source, target)
+    return edges.assign(
+        venue=nodes["venue"].to_numpy(dtype=object)[own],
+        generation=nodes["generation"].to_numpy(dtype=np.int64)[own],
+    )
+
+
+def _bundles(edges: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
+    """Sum the edges of the owners of a venue and generation to or from one other node."""
+    ends = {end: np.where(owner[edges[end].to_numpy()], -1, edges[end]) for end in
+            ("source", "target")}  # fmt: skip
+    keys = ["source", "target", "relation", "venue", "generation"]
+    return edges.assign(**ends).groupby(keys, sort=True, as_index=False)["weight"].sum()

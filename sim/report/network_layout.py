@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim.core.arrays import FloatArray, IntArray
-from sim.report.network_data import MARKET, NetworkData
+from sim.report.network_data import CAUSE, MARKET, OWNER, NetworkData
 
 HUBS = 0.36  # radius of the circle of markets, of the outermost ring
 INNER = 0.5  # radius where rings begin
@@ -21,6 +21,7 @@ MAX_RINGS = 8
 _GAP = 0.07  # [rad] between two sectors
 _OPEN = 0.22  # [rad] kept free at the top, for the names of the rings
 _CAUSES = 0.1
+_GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def layout(data: NetworkData, order: Sequence[str] = ()) -> Layout:
         Venues in the order of their sectors; others follow by name.
     """
     nodes = data.nodes
-    shown = nodes[nodes["kind"].isin(["owner", MARKET])]
+    shown = nodes[nodes["kind"].isin([OWNER, MARKET])]
     rest = sorted(set(shown["venue"]) - set(order))
     venues = [v for v in [*order, *rest] if (shown["venue"] == v).any()]
     counts = np.array([_need(shown[shown["venue"] == venue]) for venue in venues])
@@ -68,7 +69,7 @@ def layout(data: NetworkData, order: Sequence[str] = ()) -> Layout:
     width = free * counts / max(float(counts.sum()), 1e-300)
     begin = 0.5 * np.pi - 0.5 * _OPEN - np.concatenate([[0.0], np.cumsum(width + _GAP)[:-1]])
     end = begin - width
-    owners = nodes["kind"] == "owner"
+    owners = nodes["kind"] == OWNER
     last = int(nodes.loc[owners, "generation"].max()) if owners.any() else 0
     step = max(1, -(-(last + 1) // MAX_RINGS))
     ring = (nodes["generation"].to_numpy(dtype=np.int64) // step).clip(0)
@@ -85,7 +86,7 @@ def layout(data: NetworkData, order: Sequence[str] = ()) -> Layout:
             ranked = here[np.lexsort((nodes["name"].to_numpy(dtype=str)[here],
                                       -nodes["weight"].to_numpy(dtype=np.float64)[here]))]  # fmt: skip
             place[ranked] = _band(len(ranked), span, (rings[number], rings[number + 1]))
-    causes = np.flatnonzero((nodes["kind"] == "cause").to_numpy())
+    causes = np.flatnonzero((nodes["kind"] == CAUSE).to_numpy())
     if len(causes) > 1:
         turn = 0.5 * np.pi - 2.0 * np.pi * np.arange(len(causes)) / len(causes)
         place[causes] = _polar(turn, np.full(len(causes), _CAUSES))
@@ -115,7 +116,7 @@ def _polar(angle: FloatArray, radius: FloatArray) -> FloatArray:
 
 
 def _band(count: int, span: tuple[float, float], ring: tuple[float, float]) -> FloatArray:
-    """Return places (count, 2) that fill a part of a ring row by row, the first ones inside."""
+    """Return places (count, 2) that fill a part of a ring, the first ones far from each other."""
     if not count:
         return np.zeros((0, 2))
     low, high = ring
@@ -128,4 +129,5 @@ def _band(count: int, span: tuple[float, float], ring: tuple[float, float]) -> F
     for number, (since, until) in enumerate(zip([0, *edges[:-1]], edges, strict=True)):
         angle = _even(int(until - since), span)
         parts.append(_polar(angle, np.full(len(angle), radius[number])))
-    return np.concatenate(parts)
+    scattered = np.argsort(np.modf((np.arange(count) + 0.5) * _GOLDEN)[0], kind="stable")
+    return np.asarray(np.concatenate(parts)[np.argsort(scattered, kind="stable")])

@@ -94,9 +94,7 @@ def _head(ax: Axes, lost: float, gained: float, context: RunContext, by: str) ->
                     textcoords="offset points", va="bottom", fontsize=SMALL, color="#444444")  # fmt: skip
 
 
-def _draw(
-    ax: Axes, data: LossMatrix, value: FloatArray, context: RunContext, line: float
-) -> None:
+def _draw(ax: Axes, data: LossMatrix, value: FloatArray, context: RunContext, line: float) -> None:
     """Draw nodes, ribbons and labels; `line` is the height of a label on the axis."""
     total = float(value.sum())
     out, into = value.sum(axis=1) / total, value.sum(axis=0) / total
@@ -118,7 +116,13 @@ def _draw(
 
 
 def _label(name: str, loss: float, share: float, context: RunContext) -> str:
-    percent = "<0.1" if share < 0.001 else f"{100.0 * share:.2g}" if share < 0.1 else f"{100.0 * share:.0f}"
+    percent = (
+        "<0.1"
+        if share < 0.001
+        else f"{100.0 * share:.2g}"
+        if share < 0.1
+        else f"{100.0 * share:.0f}"
+    )
     return f"{cause_text(name)}  {amount(loss, context.currency)} ({percent} %)"
 
 

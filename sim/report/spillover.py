@@ -96,7 +96,9 @@ def _draw_cells(ax: Axes, value: FloatArray, rows: FloatArray, columns: FloatArr
         for j, column in enumerate(columns):
             level = float(strength[i, j])
             shade = (_LOSS if value[i, j] > 0.0 else _GAIN)(level) if level else "white"
-            _cell(ax, column, row, shade, _number(value[i, j]), "white" if level > 0.72 else "black")
+            _cell(
+                ax, column, row, shade, _number(value[i, j]), "white" if level > 0.72 else "black"
+            )
 
 
 def _draw_sums(ax: Axes, value: FloatArray, rows: FloatArray, columns: FloatArray) -> None:
@@ -122,9 +124,7 @@ def _cell(
             fontweight=weight)  # fmt: skip
 
 
-def _name(
-    ax: Axes, data: LossMatrix, rows: FloatArray, columns: FloatArray, own: bool
-) -> None:
+def _name(ax: Axes, data: LossMatrix, rows: FloatArray, columns: FloatArray, own: bool) -> None:
     """Name rows and columns; columns at a slant where their names are wider than they are."""
     ax.set_xlim(-0.5, max(float(columns[-1]) + 0.5, FEWEST - 0.5))
     ax.set_ylim(rows[-1] + 0.5, -0.5)
@@ -135,7 +135,9 @@ def _name(
     names = [*data.victims, "sum"]
     widest = max(text_width(cause_text(name), TINY) for name in data.sources)
     whole = 72.0 * root_figure(ax).get_figwidth()
-    cell = (whole - widest - 40.0 if own else whole * ax.get_position().width) / max(len(columns), FEWEST)
+    cell = (whole - widest - 40.0 if own else whole * ax.get_position().width) / max(
+        len(columns), FEWEST
+    )
     slant = max(text_width(name, 7.0) for name in names) + 4.0 > cell
     ax.set_xticks(columns, names, rotation=40.0 if slant else 0.0,
                   ha="right" if slant else "center", rotation_mode="anchor" if slant else "default")  # fmt: skip
