@@ -69,7 +69,10 @@ def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
     rows = rows.assign(cause=grouped(rows["cause"], rows["price_move"]))
     moved = rows[rows["price_move"] != 0.0]
     order = ordered([str(cause) for cause in moved["cause"].unique()])
-    return [_stack(m, rows[rows["market"] == m], order, context) for m in chosen]
+    span = (0, max(0, round(context.last / context.tick)))
+    return [
+        stack_of(m, rows[rows["market"] == m], order, context.tick, span) for m in chosen
+    ]
 
 
 def _chosen(ranked: Iterable[str], context: RunContext) -> list[str]:
@@ -96,15 +99,33 @@ def _chosen(ranked: Iterable[str], context: RunContext) -> list[str]:
     return sorted(chosen, key=place)
 
 
-def _stack(market: str, rows: pd.DataFrame, causes: list[str], context: RunContext) -> Stack:
-    ticks = max(1, round(context.last / context.tick) + 1)
-    at = np.unique(np.linspace(0, ticks - 1, min(ticks, MAX_POINTS)).round().astype(np.int64))
+def stack_of(
+    market: str, rows: pd.DataFrame, causes: Sequence[str], tick: float, span: tuple[int, int]
+) -> Stack:
+    """Return the cumulative moves of one market at up to 400 ticks from the first to the last.
+
+    Parameters
+    ----------
+    market : str
+        ``venue/symbol``.
+    rows : pandas.DataFrame
+        Its rows of the recorded table `price_causes`.
+    causes : sequence of str
+        Rows of the stack.
+    tick : float
+        Seconds per tick.
+    span : (int, int)
+        First and last tick.
+    """
+    first, last = span
+    count = min(last - first + 1, MAX_POINTS)
+    at = np.unique(np.linspace(first, last, count).round().astype(np.int64))
     move = np.zeros((len(causes), len(at)))
     for place, cause in enumerate(causes):
         mine = rows[rows["cause"] == cause].sort_values("tick", kind="stable")
         total = np.append(0.0, np.cumsum(mine["price_move"].to_numpy(dtype=np.float64)))
         move[place] = total[np.searchsorted(mine["tick"].to_numpy(np.int64), at, side="right")]
-    return Stack(market, at.astype(np.float64) * context.tick, tuple(causes), move)
+    return Stack(market, at.astype(np.float64) * tick, tuple(causes), move)
 
 
 def figure(
@@ -144,7 +165,7 @@ def figure(
         axes = axes[: len(shown)]
         look = looks_of(shown[0].causes, context)
         for place, (axis, stack) in enumerate(zip(axes, shown, strict=True)):
-            _draw(axis, stack, [look[cause] for cause in stack.causes])
+            draw_stack(axis, stack, [look[cause] for cause in stack.causes])
             axis.set_ylabel("cumulative log move [1]" if place % columns == 0 else "")
         low, high = zip(*(axis.get_ylim() for axis in axes), strict=True)
         for axis in axes:
@@ -153,7 +174,7 @@ def figure(
         marks = [_marks_of(stack.market, context) for stack in shown]
         width = panel_width(axes[0], columns, own=ax is None)
         draw_heads(axes, [stack.market for stack in shown], marks, width)
-        legend(drawn, axes, _handles(shown[0].causes, look), own=ax is None)
+        legend(drawn, axes, cause_handles(shown[0].causes, look), own=ax is None)
     return drawn
 
 
@@ -170,8 +191,16 @@ def _marks_of(market: str, context: RunContext) -> list[ShockMark]:
     ]
 
 
-def _draw(ax: Axes, stack: Stack, look: list[Look]) -> None:
-    """Stack rises upwards and falls downwards from zero, then draw the total."""
+def draw_stack(ax: Axes, stack: Stack, look: Sequence[Look]) -> None:
+    """Stack rises upwards and falls downwards from zero, then draw the total.
+
+    Parameters
+    ----------
+    ax : Axes
+    stack : Stack
+    look : sequence of Look
+        Of each of its causes.
+    """
     single = len(stack.time) == 1
     time = np.array([-0.15, 0.15]) if single else stack.time
     move = np.repeat(stack.move, 2, axis=1) if single else stack.move
@@ -190,6 +219,7 @@ def _draw(ax: Axes, stack: Stack, look: list[Look]) -> None:
     ax.axhline(0.0, color="#222222", linewidth=0.5, zorder=2.0)
 
 
-def _handles(causes: Sequence[str], look: dict[str, Look]) -> list[Artist]:
+def cause_handles(causes: Sequence[str], look: dict[str, Look]) -> list[Artist]:
+    """Return the legend of causes and of their total."""
     entries: list[Artist] = [swatch(cause.replace(":", ": "), look[cause]) for cause in causes]
     return [*entries, Line2D([], [], color="black", linewidth=1.1, label="total")]

@@ -124,8 +124,10 @@ def _draw_points(ax: Axes, tips: pd.DataFrame, fell: FloatArray) -> None:
     share = tips["share_after"].to_numpy(dtype=np.float64)
     for (x, y), after in zip(fell, share, strict=True):
         if np.isfinite(after):
-            ax.annotate(f"{100.0 * after:.0f} %", (x, y), (4.0, 4.0), textcoords="offset points",
-                        fontsize=TINY, color="#333333", zorder=3.0, annotation_clip=False)  # fmt: skip
+            ax.annotate(
+                f"{100.0 * after:.0f} %", (x, y), (4.0, 4.0), textcoords="offset points",
+                fontsize=TINY, color="#333333", zorder=3.0, annotation_clip=False,
+            )  # fmt: skip
 
 
 def _handles(tips: pd.DataFrame) -> list[Line2D | Patch]:

@@ -16,7 +16,16 @@ from sim.core.arrays import FloatArray
 from sim.report.context import RunContext
 from sim.report.drawing import legend, swatch
 from sim.report.style import (
-    MAX_ENTRIES, OTHER, SMALL, TINY, Look, entries, house_style, looks, panels, sentence,
+    MAX_ENTRIES,
+    OTHER,
+    SMALL,
+    TINY,
+    Look,
+    entries,
+    house_style,
+    looks,
+    panels,
+    sentence,
 )  # fmt: skip
 from sim.report.units import amount, money_axis, safe
 
@@ -71,13 +80,13 @@ def ladder(frame: pd.DataFrame, context: RunContext) -> Ladder:
     if not np.isfinite(numbers).all() or (numbers[:, 1] < 0.0).any():
         raise ValueError("the ladder must hold finite moves and notionals >= 0")
     clearer = frame["clearer"].astype(str)
-    names = [n for n in dict.fromkeys([*context.venues, *clearer]) if (clearer == n).any()]
-    size = frame["notional"].groupby(clearer).max().reindex(names)
+    table = frame["notional"].groupby([clearer, frame["move"]]).sum().unstack().fillna(0.0)
+    names = [n for n in dict.fromkeys([*context.venues, *clearer]) if n in table.index]
     if len(names) > MAX_ROWS:
-        kept = set(size.sort_values(ascending=False, kind="stable").index[: MAX_ROWS - 1])
-        clearer = clearer.where(clearer.isin(kept), OTHER)
+        size = table.loc[names].max(axis=1).sort_values(ascending=False, kind="stable")
+        kept = set(size.index[: MAX_ROWS - 1])
+        table = table.groupby(lambda name: name if name in kept else OTHER).sum()
         names = [*(name for name in names if name in kept), OTHER]
-    table = frame["notional"].groupby([clearer, frame["move"]]).sum().unstack(fill_value=0.0)
     table = table.loc[names].sort_index(axis=1)
     return Ladder(
         table.columns.to_numpy(dtype=np.float64), tuple(names), table.to_numpy(dtype=np.float64)

@@ -76,8 +76,8 @@ def loss_bars(losses: pd.DataFrame) -> LossBars:
     width = max(1, -(-int(generation.max() + 1) // MAX_GENERATIONS))
     first = np.arange(0, generation.max() + 1, width, dtype=np.int64)
     cause = grouped(losses["cause"], loss, SMALL)
-    table = loss.groupby([cause.to_numpy(), generation // width]).sum().unstack(fill_value=0.0)
-    table = table.reindex(columns=range(len(first)), fill_value=0.0)
+    table = loss.groupby([cause.to_numpy(), generation // width]).sum().unstack()
+    table = table.reindex(columns=range(len(first))).fillna(0.0)
     table = table[(table != 0.0).any(axis=1)]
     causes = ordered([str(name) for name in table.index])
     return LossBars(first, width, tuple(causes), table.loc[causes].to_numpy(dtype=np.float64))

@@ -96,12 +96,14 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
             twice = names[names.duplicated()][0]
             raise ValueError(f"{what} {twice!r} of the matrix stands twice; each may stand once")
     frame = frame.drop(index=TOTAL, columns=TOTAL, errors="ignore")
-    bad = ~np.isfinite(frame.to_numpy())
+    value = frame.to_numpy(dtype=np.float64)
+    bad = ~np.isfinite(value)
     if bad.any():
         row, column = (int(place[0]) for place in np.nonzero(bad))
+        source, victim = list(frame.index)[row], list(frame.columns)[column]
         raise ValueError(
-            f"the matrix holds {frame.iloc[row, column]} from {frame.index[row]} to "
-            f"{frame.columns[column]}; every value must be a finite number"
+            f"the matrix holds {value[row, column]} from {source!s} to {victim!s}; every value "
+            "must be a finite number"
         )
     return frame
 

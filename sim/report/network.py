@@ -30,7 +30,16 @@ from sim.report.network_data import (
 from sim.report.network_layout import HUBS, INNER, Layout, layout
 from sim.report.shocks import text_width
 from sim.report.style import (
-    MAX_ENTRIES, SMALL, TINY, TITLE, WIDTH, Look, house_style, looks, panels, sentence,
+    MAX_ENTRIES,
+    SMALL,
+    TINY,
+    TITLE,
+    WIDTH,
+    Look,
+    house_style,
+    looks,
+    panels,
+    sentence,
 )  # fmt: skip
 from sim.report.units import safe
 
@@ -41,7 +50,7 @@ _UNIT = 0.94 * 72.0 * WIDTH / 2.2  # [pt] about what a radius of 1 is on paper
 _BROKE, _NEWS = "#b0281a", "#5a5a5a"
 _THICKEST = {True: 7.0, False: 2.6}  # [pt] of bundles and of single edges
 _ALPHA = {True: 0.6, False: 0.5}
-_SYMBOL = 52.0  # [pt] room for the symbol of a market
+_SYMBOL = 44.0  # [pt] room for the symbol of a market
 _HALO = [effects.withStroke(linewidth=1.8, foreground="white")]
 
 
@@ -230,7 +239,7 @@ def _dots(
     for (size, venue), group in groups:
         at = place[group["at"].to_numpy()]
         ax.plot(at[:, 0], at[:, 1], linestyle="none", marker="o" if kind == OWNER else "h",
-                markersize=size, color=look[venue].colour, markeredgecolor="white",
+                markersize=size, color=look[str(venue)].colour, markeredgecolor="white",
                 markeredgewidth=0.3 if edge else 0.0,
                 zorder=2.0 if kind == OWNER else 2.5)  # fmt: skip
 
@@ -239,11 +248,11 @@ def _write_inward(ax: Axes, text: str, place: FloatArray) -> None:
     """Write the symbol of a market from its hub towards the middle."""
     angle = float(np.arctan2(place[1], place[0]))
     left = np.cos(angle) < 0.0
-    spot = (HUBS - 0.035) * np.array([np.cos(angle), np.sin(angle)])
+    away = HUBS - 0.035
     turn = np.degrees(angle) + (180.0 if left else 0.0)
-    ax.text(*spot, safe(text), ha="left" if left else "right", va="center", rotation=turn,
-            rotation_mode="anchor", fontsize=TINY, color="#222222", zorder=3.0,
-            path_effects=_HALO)  # fmt: skip
+    ax.text(away * np.cos(angle), away * np.sin(angle), safe(text), rotation=turn,
+            ha="left" if left else "right", va="center", rotation_mode="anchor", fontsize=TINY,
+            color="#222222", zorder=3.0, path_effects=_HALO)  # fmt: skip
 
 
 def _label_owners(ax: Axes, data: NetworkData, plan: Layout) -> None:

@@ -17,8 +17,9 @@ SEVERAL = "several venues"
 MAX_LINES = 400
 """Edges drawn one by one; more are drawn as bundles of a generation, venue and market."""
 _KINDS = {"account": OWNER, "cohort": OWNER, "market": MARKET, "cause": CAUSE}
-_RELATIONS = {"forced_order": SOLD, "cross_impact": SOLD, "break": BROKE}
 _CODES = (SOLD, BROKE, NEWS)
+_RELATIONS = {"forced_order": 0, "cross_impact": 0, "break": 1}
+_NEWS_CODE = 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     if most < 1:
         raise ValueError(f"most is {most}; a picture has at least 1 account")
     nodes, clearers = _nodes(graph)
-    edges = _edges(graph, nodes)
+    edges = _edges(graph, nodes, clearers)
     nodes = _weighed(nodes.assign(venue=_venues(nodes, clearers)), edges)
     owner = (nodes["kind"] == OWNER).to_numpy(dtype=np.bool_)
     ranked = nodes[owner].sort_values(["weight", "name"], ascending=[False, True], kind="stable")
@@ -87,7 +88,7 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     edges = edges.assign(**{end: place[edges[end].to_numpy()] for end in ("source", "target")})
     if not bundled:
         edges = edges[(edges["source"] >= 0) & (edges["target"] >= 0)]
-    cohorts = any(kind == "cohort" for _, kind in graph.nodes(data="kind"))
+    cohorts = any(str(name).startswith("cohort:") for name in graph)
     return NetworkData(
         nodes[drawn].reset_index(drop=True), edges.reset_index(drop=True), bundled,
         int(owner.sum()), "cohorts" if cohorts else "accounts",
@@ -110,43 +111,45 @@ def _nodes(graph: nx.DiGraph[str]) -> tuple[pd.DataFrame, dict[str, str]]:
         weight = float(facts.get("notional") or 0.0) if kind == OWNER else 0.0
         rows.append((str(name), kind, label, venue, generation, weight))
     columns = ["name", "kind", "label", "venue", "generation", "weight"]
-    table = pd.DataFrame(rows, columns=columns)
-    for source, target, relation in graph.edges(data="relation"):
+    return pd.DataFrame(rows, columns=columns), clearers
+
+
+def _venues(nodes: pd.DataFrame, clearers: dict[str, str]) -> list[str]:
+    columns = (nodes[name].tolist() for name in ("name", "kind", "venue"))
+    return [
+        clearers.get(name, "") if kind == OWNER else venue
+        for name, kind, venue in zip(*columns, strict=True)
+    ]
+
+
+def _edges(graph: nx.DiGraph[str], nodes: pd.DataFrame, clearers: dict[str, str]) -> pd.DataFrame:
+    """Return the edges that moved or broke something, and note who clears whom."""
+    index = {name: row for row, name in enumerate(nodes["name"].tolist())}
+    causes = set(nodes.loc[nodes["kind"] == CAUSE, "name"])
+    ends: tuple[list[int], list[int], list[int]] = ([], [], [])
+    facts_of: tuple[list[float], list[float], list[float]] = ([], [], [])
+    for source, target, facts in graph.edges(data=True):
+        relation = facts.get("relation")
         if relation == "clears":
             clearer = str(target).split(":", 1)[-1]
             known = clearers.setdefault(source, clearer)
             clearers[source] = clearer if known == clearer else SEVERAL
-    return table, clearers
-
-
-def _venues(nodes: pd.DataFrame, clearers: dict[str, str]) -> list[str]:
-    return [
-        clearers.get(name, "") if kind == OWNER else venue
-        for name, kind, venue in zip(nodes["name"], nodes["kind"], nodes["venue"], strict=True)
-    ]
-
-
-def _edges(graph: nx.DiGraph[str], nodes: pd.DataFrame) -> pd.DataFrame:
-    """Return the edges that moved or broke something, those between two nodes summed."""
-    index = {name: row for row, name in enumerate(nodes["name"])}
-    causes = set(nodes.loc[nodes["kind"] == CAUSE, "name"])
-    ends: list[tuple[int, int, int]] = []
-    facts_of: list[tuple[float, float, float]] = []
-    for source, target, facts in graph.edges(data=True):
-        relation = NEWS if source in causes else _RELATIONS.get(str(facts.get("relation")))
-        if relation is None or source not in index or target not in index:
+        code = _NEWS_CODE if source in causes else _RELATIONS.get(str(relation))
+        if code is None or source not in index or target not in index:
             continue
-        ends.append((index[source], index[target], _CODES.index(relation)))
-        facts_of.append(tuple(facts.get(key) or 0.0 for key in ("loss", "notional", "price_move")))  # type: ignore[arg-type]
-    at = np.array(ends, dtype=np.int64).reshape(-1, 3)
-    number = np.nan_to_num(np.array(facts_of, dtype=np.float64).reshape(-1, 3))
+        for column, value in zip(ends, (index[source], index[target], code), strict=True):
+            column.append(value)
+        for numbers, key in zip(facts_of, ("loss", "notional", "price_move"), strict=True):
+            numbers.append(facts.get(key) or 0.0)
+    begin, end, relations = (np.array(column, dtype=np.int64) for column in ends)
+    number = np.nan_to_num(np.array(facts_of, dtype=np.float64).T)
     number[:, 2] = np.abs(number[:, 2])
-    weight = _weights(np.maximum(number, 0.0), at[:, 2])
-    table = pd.DataFrame({"source": at[:, 0], "target": at[:, 1], "code": at[:, 2]})
-    total = table.assign(weight=weight).groupby(["source", "target", "code"], sort=True,
-                                                as_index=False)["weight"].sum()  # fmt: skip
+    weight = _weights(np.maximum(number, 0.0), relations)
+    table = pd.DataFrame({"source": begin, "target": end, "code": relations, "weight": weight})
+    keys = ["source", "target", "code"]
+    total = table.groupby(keys, sort=True, as_index=False)[["weight"]].sum()
     total = total.assign(relation=np.array(_CODES, dtype=object)[total["code"].to_numpy()])
-    return total[total["weight"] > 0.0].drop(columns="code").reset_index(drop=True)
+    return total.loc[total["weight"] > 0.0, total.columns != "code"].reset_index(drop=True)
 
 
 def _weights(number: FloatArray, code: np.ndarray) -> FloatArray:
@@ -186,4 +189,4 @@ def _bundles(edges: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
     ends = {end: np.where(owner[edges[end].to_numpy()], -1, edges[end]) for end in
             ("source", "target")}  # fmt: skip
     keys = ["source", "target", "relation", "venue", "generation"]
-    return edges.assign(**ends).groupby(keys, sort=True, as_index=False)["weight"].sum()
+    return edges.assign(**ends).groupby(keys, sort=True, as_index=False)[["weight"]].sum()

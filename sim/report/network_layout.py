@@ -76,6 +76,8 @@ def layout(data: NetworkData, order: Sequence[str] = ()) -> Layout:
     first = np.arange(0, last + 1, step, dtype=np.int64)
     rings = _radii(np.bincount(ring[owners.to_numpy()], minlength=len(first)))
     place = np.zeros((len(nodes), 2))
+    name = nodes["name"].to_numpy(dtype=str)
+    weight = nodes["weight"].to_numpy(dtype=np.float64)
     for sector, venue in enumerate(venues):
         mine = (nodes["venue"] == venue).to_numpy()
         span = (float(begin[sector]), float(end[sector]))
@@ -83,8 +85,7 @@ def layout(data: NetworkData, order: Sequence[str] = ()) -> Layout:
         place[hubs] = _polar(_even(len(hubs), span), np.full(len(hubs), HUBS))
         for number in range(len(first)):
             here = np.flatnonzero(mine & owners.to_numpy() & (ring == number))
-            ranked = here[np.lexsort((nodes["name"].to_numpy(dtype=str)[here],
-                                      -nodes["weight"].to_numpy(dtype=np.float64)[here]))]  # fmt: skip
+            ranked = here[np.lexsort((name[here], -weight[here]))]
             place[ranked] = _band(len(ranked), span, (rings[number], rings[number + 1]))
     causes = np.flatnonzero((nodes["kind"] == CAUSE).to_numpy())
     if len(causes) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from sim.report.spillover import NOTHING
 from sim.report.style import SMALL, TINY, house_style, panels, sentence
 from sim.report.units import amount
 
+Side = Literal["left", "center", "right"]
 _GAP = 0.012  # of the height, between nodes
 _NODE = 0.018  # of the width
 _LEFT, _RIGHT = 0.27, 0.75  # of the width, where ribbons begin and end
@@ -83,15 +85,24 @@ def _head(ax: Axes, lost: float, gained: float, context: RunContext, by: str) ->
     title = f"From source to victim: {amount(lost, context.currency)} lost by broken accounts"
     ax.set_title(title, loc="left", fontweight="bold", pad=14.0)
     if gained:
-        title = f"not drawn: gains of {amount(-gained, context.currency)}"
-        ax.annotate(title, (0.5, 0.0), (0.0, -4.0), xycoords="axes fraction", ha="center",
-                    textcoords="offset points", va="top", fontsize=TINY, color="#444444")  # fmt: skip
-    for x, text, side in (
+        text = f"not drawn: gains of {amount(-gained, context.currency)}"
+        _note(ax, text, (0.5, 0.0), -4.0, "center", TINY)
+    heads: tuple[tuple[float, str, Side], ...] = (
         (_LEFT, f"source: forced orders by {by}, other causes", "right"),
         (_RIGHT, f"{by} of the broken accounts", "left"),
-    ):
-        ax.annotate(text, (x, 1.0), (0.0, 3.0), xycoords="axes fraction", ha=side,
-                    textcoords="offset points", va="bottom", fontsize=SMALL, color="#444444")  # fmt: skip
+    )
+    for x, text, side in heads:
+        _note(ax, text, (x, 1.0), 3.0, side, SMALL)
+
+
+def _note(
+    ax: Axes, text: str, spot: tuple[float, float], away: float, side: Side, size: float
+) -> None:
+    """Write a remark above or below the axis, `away` [pt] from its edge."""
+    ax.annotate(
+        text, spot, (0.0, away), xycoords="axes fraction", textcoords="offset points", ha=side,
+        va="bottom" if away > 0.0 else "top", fontsize=size, color="#444444",
+    )  # fmt: skip
 
 
 def _draw(ax: Axes, data: LossMatrix, value: FloatArray, context: RunContext, line: float) -> None:
@@ -102,10 +113,11 @@ def _draw(ax: Axes, data: LossMatrix, value: FloatArray, context: RunContext, li
     colour = colours(data, context)
     left, right = _stack(room * out), _stack(room * into)
     _ribbons(ax, room * value / total, left, right, [colour[name] for name in data.sources])
-    for names, share, begin, x, side in (
+    sides: tuple[tuple[tuple[str, ...], FloatArray, FloatArray, float, Side], ...] = (
         (data.sources, out, left, _LEFT - _NODE, "right"),
         (data.victims, into, right, _RIGHT, "left"),
-    ):
+    )
+    for names, share, begin, x, side in sides:
         for name, size, top in zip(names, share, begin, strict=True):
             if size > 0.0:
                 box = Rectangle((x, top), _NODE, room * size, facecolor=colour[name], linewidth=0.0)
@@ -162,17 +174,18 @@ def _labels(
     middle: FloatArray,
     shown: np.ndarray,
     x: float,
-    side: str,
+    side: Side,
     line: float,
 ) -> None:
     """Write the labels beside their nodes, moved apart where they would overlap."""
     away = -1.0 if side == "right" else 1.0
     edge = x if side == "right" else x + _NODE
+    across = edge + away * np.array([0.0, 0.006, 0.018, 0.022])
     at = apart(middle[shown], line)
     names = [text for text, is_shown in zip(texts, shown, strict=True) if is_shown]
     for text, own, place in zip(names, middle[shown], at, strict=True):
-        ax.plot([edge, edge + 0.006 * away, edge + 0.018 * away, edge + 0.022 * away],
-                [own, own, place, place], color="#8a8a8a", linewidth=0.4, clip_on=False)  # fmt: skip
+        down = [own, own, place, place]
+        ax.plot(across, down, color="#8a8a8a", linewidth=0.4, clip_on=False)
         ax.text(edge + 0.026 * away, place, text, ha=side, va="center_baseline", fontsize=SMALL)
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.typing import ColorType
 
 from sim.core.arrays import FloatArray
 from sim.report.cause_looks import cause_text
@@ -115,10 +116,10 @@ def _number(value: float) -> str:
 
 
 def _cell(
-    ax: Axes, x: float, y: float, shade: object, text: str, ink: str, weight: str = "normal"
+    ax: Axes, x: float, y: float, shade: ColorType, text: str, ink: str, weight: str = "normal"
 ) -> None:
     box = Rectangle((x - 0.5, y - 0.5), 1.0, 1.0, facecolor=shade, edgecolor="white",
-                    linewidth=0.8)  # type: ignore[arg-type]  # fmt: skip
+                    linewidth=0.8)  # fmt: skip
     ax.add_patch(box)
     ax.text(x, y, text, ha="center", va="center_baseline", fontsize=TINY, color=ink,
             fontweight=weight)  # fmt: skip
@@ -139,5 +140,8 @@ def _name(ax: Axes, data: LossMatrix, rows: FloatArray, columns: FloatArray, own
         len(columns), FEWEST
     )
     slant = max(text_width(name, 7.0) for name in names) + 4.0 > cell
-    ax.set_xticks(columns, names, rotation=40.0 if slant else 0.0,
-                  ha="right" if slant else "center", rotation_mode="anchor" if slant else "default")  # fmt: skip
+    ax.set_xticks(columns, names)
+    if slant:
+        ax.tick_params(axis="x", rotation=40.0)
+        for label in ax.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")

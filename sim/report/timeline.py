@@ -1,4 +1,4 @@
-"""Figure: the cascade in time: a mark per generation, moment and venue, as large as what was sold."""
+"""Figure: the cascade in time: a mark per generation, moment and venue, sized by notional."""
 
 from __future__ import annotations
 
