@@ -83,7 +83,7 @@ def forced_orders(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.
     )
     moves = orders.merge(forced_moves(price_causes), on=_BATCH, how="left")["price_move"]
     booked = moves.fillna(0.0).to_numpy(dtype=np.float64)
-    return orders.assign(price_move=_share_of_flow(orders, "quantity") * booked)
+    return orders.assign(price_move=share_of_flow(orders, "quantity") * booked)
 
 
 def cross_impacts(
@@ -115,7 +115,7 @@ def cross_impacts(
             cohort=("cohort", "first"), flow=("flow", "sum")
         )
         part = rest.merge(over, on=keys, how="inner")
-        split.append(part.assign(price_move=_share_of_flow(part, "flow") * part["price_move"]))
+        split.append(part.assign(price_move=share_of_flow(part, "flow") * part["price_move"]))
         rest = _without(rest, part)
     columns = [*_BATCH, "account_id", "cohort", "price_move"]
     return pd.concat([part[columns] for part in split], ignore_index=True), rest
@@ -131,7 +131,7 @@ def _without(moves: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return marked[marked["_merge"] == "left_only"].drop(columns="_merge")
 
 
-def _share_of_flow(rows: pd.DataFrame, column: str) -> FloatArray:
+def share_of_flow(rows: pd.DataFrame, column: str) -> FloatArray:
     """Return each row's share of the signed flow that moved its market, in [0, 1]."""
     if rows.empty:
         return np.zeros(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import networkx as nx
@@ -11,6 +11,7 @@ import pandas as pd
 
 from sim.cascade.attribution import forced_moves
 from sim.cascade.graph import build_graph
+from sim.cascade.losses import losses, seller_losses
 from sim.cascade.tables import (
     BROKEN_KINDS,
     CAUSE_COLUMNS,
@@ -46,6 +47,8 @@ class Cascade:
         Recorded prices: `tick, venue, symbol, last_price` [quote/base]; names the markets.
     venues : pandas.DataFrame
         Recorded venues: `tick, venue`; names the venues.
+    breaks, break_exposures, break_flows, value_moves : pandas.DataFrame
+        What each broken account held and what moved it; without rows where it was not recorded.
 
     Raises
     ------
@@ -57,6 +60,10 @@ class Cascade:
     price_causes: pd.DataFrame
     prices: pd.DataFrame
     venues: pd.DataFrame
+    breaks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    break_exposures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    break_flows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    value_moves: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         for name, columns in (
@@ -258,3 +265,36 @@ class Cascade:
             fill_value=0.0,
         )
         return matrix.astype(np.float64)
+
+    def losses(self) -> pd.DataFrame:
+        """Return what each broken account lost since it was last healthy, by cause.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per break, held market or collateral and source of the move: `break_id, tick,
+            time, generation, clearer, account_id, trader_id, cohort` of the break; `through`, the
+            market ``venue/symbol`` of the position, ``collateral:<ASSET>`` or empty for money;
+            `cause`, as in `price_causes` or ``funding``, ``fees``, ``transfer``, ``own_trade``,
+            ``socialised``, ``adl``, ``mark``; `source`, the market whose price the cause moved;
+            `source_generation` and `source_tick` of the forced orders, -1 if not forced; `loss`
+            [numeraire], positive where it hurt. Rows of a break sum to its loss.
+
+        Notes
+        -----
+        ``sim.cascade.losses`` states the formula.
+        """
+        return losses(self.breaks, self.break_exposures, self.break_flows, self.value_moves)
+
+    def seller_losses(self) -> pd.DataFrame:
+        """Return the forced part of `losses`, split over the accounts whose orders moved prices.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The forced rows of `losses`, with `seller_account`, `seller_cohort`,
+            `seller_generation` and `seller_clearer`; each batch of forced orders is split by
+            the share of each order in the side of its net flow. One row per break, source and
+            seller: large where many broke many.
+        """
+        return seller_losses(self.losses(), self.liquidations, self.price_causes)

@@ -20,6 +20,12 @@ Booking = tuple[str, int | None]
 CauseRow = tuple[int, int, int, str, float]
 """Tick, generation, market, cause, log move."""
 
+PriceMove = tuple[int, str, int, float]
+"""Market, cause, generation of the forced orders behind it or -1, move [quote/base]."""
+
+FORCED = "liquidation:"
+"""How the causes begin that are forced orders."""
+
 
 class CauseBook:
     """Moves by market and cause, and the rows not yet written.
@@ -42,6 +48,7 @@ class CauseBook:
         self._price = np.zeros((0, markets))
         self._cascade: dict[tuple[int, int, int, int], float] = defaultdict(float)
         self._calm = np.zeros((0, markets))
+        self._forced: dict[tuple[int, str, int], float] | None = None
 
     def index(self, cause: str) -> int:
         """Return the number of a cause, opening it at first sight."""
@@ -66,6 +73,8 @@ class CauseBook:
             self._calm[k, market] += log_move
         else:
             self._cascade[self.tick, generation, market, k] += log_move
+            if self._forced is not None and cause.startswith(FORCED):
+                self._forced[market, cause, generation] += move
 
     def book_all(self, cause: str, log_moves: FloatArray, moves: FloatArray) -> None:
         """Book a move of every market (M,) outside a cascade."""
@@ -89,6 +98,40 @@ class CauseBook:
         """Return the price moves (M,) booked to an open cause, to be changed in place."""
         row: FloatArray = self._price[self._index[cause]]
         return row
+
+    def keep_forced(self) -> None:
+        """Keep the price moves of forced orders by generation from now on."""
+        self._forced = defaultdict(float)
+
+    def forget_forced(self) -> None:
+        """Forget the generations behind the moves so far, which nobody asks for."""
+        if self._forced is not None:
+            self._forced.clear()
+
+    def price_state(self) -> FloatArray:
+        """Return the price moves (C, M) [quote/base] so far, for `moves_since`; a copy."""
+        return self._price.copy()
+
+    def moves_since(self, then: FloatArray) -> list[PriceMove]:
+        """Return what moved last prices since `then`, and forget the generations behind it.
+
+        Parameters
+        ----------
+        then : (C, M) float64 [quote/base]
+            From `price_state`, at the last call or at the start.
+        """
+        assert self._forced is not None
+        moves = self._price.copy()
+        moves[: len(then)] -= then
+        calm = [not name.startswith(FORCED) for name in self.names]
+        found: list[PriceMove] = [
+            (m, self.names[k], -1, float(moves[k, m]))
+            for k, m in zip(*(x.tolist() for x in moves.nonzero()), strict=True)
+            if calm[k]
+        ]
+        found += [(*key, move) for key, move in self._forced.items() if move != 0.0]
+        self._forced.clear()
+        return sorted(found)
 
     def price_move(self, cause: str) -> FloatArray:
         """Return the total move (M,) [quote/base] booked to a cause so far."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,20 @@ from sim.engine.parquet import write_parquet
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms")
+TABLES = (
+    "prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms",
+    "breaks", "break_exposures", "break_flows", "value_moves",
+)  # fmt: skip
 """Tables of a run folder."""
 
 NOT_COMPARED = ("manifest.json",)
 """Files that hold timings and places and so differ between equal runs."""
+
+
+def _no_rows() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class Result:
     summary, manifest : dict
         JSON-able.
     prices, venues, liquidations, price_causes, cohorts, mechanisms : pandas.DataFrame
+    breaks, break_exposures, break_flows, value_moves : pandas.DataFrame
         Columns as the documentation of tables names them.
     """
 
@@ -45,6 +55,10 @@ class Result:
     price_causes: pd.DataFrame
     cohorts: pd.DataFrame
     mechanisms: pd.DataFrame
+    breaks: pd.DataFrame = field(default_factory=_no_rows)
+    break_exposures: pd.DataFrame = field(default_factory=_no_rows)
+    break_flows: pd.DataFrame = field(default_factory=_no_rows)
+    value_moves: pd.DataFrame = field(default_factory=_no_rows)
 
     @cached_property
     def cascade(self) -> Cascade:
@@ -54,6 +68,10 @@ class Result:
             price_causes=self.price_causes,
             prices=self.prices,
             venues=self.venues,
+            breaks=self.breaks,
+            break_exposures=self.break_exposures,
+            break_flows=self.break_flows,
+            value_moves=self.value_moves,
         )
 
     def save(self, root: str | Path = "results", figures: bool = True) -> Path:

@@ -90,6 +90,9 @@ class Record(Model):
         None,
         gt=0,
     )
+    breaks: StrictBool = attribute(
+        "Whether to record what each broken account lost to which cause.", "-", True
+    )
 
 
 class Asset(Model):

@@ -1,0 +1,177 @@
+"""What every broken account lost to which cause, from the recorded tables.
+
+Equity is linear in values v: of a market (its mark times the value of its quote asset), of an
+asset, and of collateral at a clearer's own book. A break lists the exposures h of its account,
+its **window** and the first window of its loss; ``value_moves`` says what moved each value in each
+window. The loss of break b through a holding to a cause k is
+
+    loss = - sum_j h_bj sum_w m_jwk,        first_window(b) <= w <= window(b)
+
+plus what flowed out of the account by that cause (``break_flows``). All in the numeraire.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.cascade.attribution import cross_impacts, forced_orders, share_of_flow
+from sim.cascade.tables import LIQUIDATION_CAUSE
+from sim.core.arrays import IntArray
+
+ABOUT = ["break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort"]
+"""Columns that every row of a loss takes over from its break."""
+
+_WHY = ["through", "cause", "source", "source_generation", "source_tick"]
+_BATCH = ["clearer", "market", "tick", "generation"]
+_TEXTS = frozenset({"clearer", "account_id", "trader_id", "cohort", "through", "cause", "source",
+                    "seller_account", "seller_cohort", "seller_clearer"})  # fmt: skip
+_REALS = frozenset({"time", "loss"})
+
+LOSS_COLUMNS = (*ABOUT, *_WHY, "loss")
+SELLER_COLUMNS = (*LOSS_COLUMNS, "seller_account", "seller_cohort", "seller_generation",
+                  "seller_clearer")  # fmt: skip
+
+
+def losses(
+    breaks: pd.DataFrame,
+    exposures: pd.DataFrame,
+    flows: pd.DataFrame,
+    value_moves: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the loss of each break by what it was held through and by what caused it.
+
+    Parameters
+    ----------
+    breaks, exposures, flows, value_moves : pandas.DataFrame
+        Recorded tables `breaks`, `break_exposures`, `break_flows` and `value_moves`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `LOSS_COLUMNS`, sorted by break, `through`, `cause`, `source`, generation and tick;
+        `loss` [numeraire], positive where it hurt. The rows of a break sum to its loss.
+    """
+    if breaks.empty:
+        return _without_rows(LOSS_COLUMNS)
+    parts = [_moved(breaks, exposures, value_moves)] if len(exposures) and len(value_moves) else []
+    if len(flows):
+        plain = flows[["break_id", "through", "cause", "loss"]]
+        parts.append(plain.assign(source="", source_generation=-1, source_tick=-1))
+    if not parts:
+        return _without_rows(LOSS_COLUMNS)
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows.groupby(["break_id", *_WHY], sort=True, as_index=False)["loss"].sum()
+    rows = rows[rows["loss"] != 0.0]
+    about = breaks.set_index("break_id")[ABOUT[1:]].loc[rows["break_id"]]
+    found = pd.concat([about.reset_index(), rows[[*_WHY, "loss"]].reset_index(drop=True)], axis=1)
+    return _typed(found)
+
+
+def _moved(
+    breaks: pd.DataFrame, exposures: pd.DataFrame, value_moves: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the losses through moves of values, a row for each exposure and move."""
+    names = pd.Index(value_moves["value"].unique())
+    exposures = exposures[exposures["value"].isin(names)]
+    span = 1 + int(max(value_moves["window"].max(), breaks["window"].max()))
+    where = _codes(names, value_moves["value"]) * span + _whole(value_moves["window"])
+    order = np.argsort(where, kind="stable")
+    number = pd.Index(breaks["break_id"]).get_indexer(exposures["break_id"])
+    value = _codes(names, exposures["value"]) * span
+    low = value + _whole(breaks["first_window"])[number]
+    high = value + _whole(breaks["window"])[number]
+    begin = np.searchsorted(where[order], low, side="left")
+    size = np.searchsorted(where[order], high, side="right") - begin
+    owner = np.repeat(np.arange(len(exposures)), size)
+    place = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    moves = value_moves.iloc[order[np.repeat(begin, size) + place]]
+    held = exposures["exposure"].to_numpy(dtype=np.float64)[owner]
+    market = moves["venue"].astype(str) + "/" + moves["symbol"].astype(str)
+    return pd.DataFrame({
+        "break_id": _whole(exposures["break_id"])[owner],
+        "through": exposures["through"].to_numpy(dtype=object)[owner],
+        "cause": moves["cause"].to_numpy(dtype=object),
+        "source": market.where(moves["venue"].astype(str) != "", "").to_numpy(dtype=object),
+        "source_generation": _whole(moves["generation"]),
+        "source_tick": _whole(moves["tick"]),
+        "loss": -held * moves["move"].to_numpy(dtype=np.float64),
+    })  # fmt: skip
+
+
+def seller_losses(
+    lost: pd.DataFrame, liquidations: pd.DataFrame, price_causes: pd.DataFrame
+) -> pd.DataFrame:
+    """Split the forced rows of losses over the single forced orders behind them.
+
+    Parameters
+    ----------
+    lost : pandas.DataFrame
+        What `losses` returned.
+    liquidations, price_causes : pandas.DataFrame
+        Recorded tables.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `SELLER_COLUMNS`. Rows of one forced row of `lost` sum to it; where the tables hold
+        no order behind a move, `seller_account` is empty.
+
+    Notes
+    -----
+    A batch of n orders that broke m accounts has n times m rows.
+    """
+    forced = lost[lost["cause"].astype(str).str.startswith(LIQUIDATION_CAUSE)]
+    if forced.empty:
+        return _without_rows(SELLER_COLUMNS)
+    keys = {"seller_clearer": "clearer", "source": "market", "source_tick": "tick",
+            "source_generation": "generation"}  # fmt: skip
+    shares = _shares(liquidations, price_causes).rename(columns={v: k for k, v in keys.items()})
+    forced = forced.assign(seller_clearer=forced["cause"].astype(str).str[len(LIQUIDATION_CAUSE) :])
+    rows = forced.merge(shares, on=list(keys), how="left", sort=False)
+    known = rows["share"].notna()
+    rows["seller_account"] = rows["seller_account"].where(known, "")
+    rows["seller_cohort"] = rows["seller_cohort"].where(known, "")
+    rows["loss"] = rows["loss"] * rows["share"].where(known, 1.0)
+    rows["seller_generation"] = rows["source_generation"]
+    rows = rows[rows["loss"] != 0.0]
+    by = ["break_id", *_WHY, "seller_account"]
+    rows = rows.sort_values(by, kind="stable", ignore_index=True)
+    return _typed(rows[list(SELLER_COLUMNS)])
+
+
+def _shares(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of each forced order in what its batch moved each market by."""
+    orders = forced_orders(liquidations, price_causes)
+    own = orders.assign(share=share_of_flow(orders, "quantity"))
+    crossed, _ = cross_impacts(orders, price_causes)
+    whole = crossed.groupby(_BATCH)["price_move"].transform("sum")
+    crossed = crossed.assign(share=crossed["price_move"] / whole.where(whole != 0.0, 1.0))
+    columns = [*_BATCH, "account_id", "cohort", "share"]
+    shares = pd.concat([own[columns], crossed[columns]], ignore_index=True)
+    return shares.rename(columns={"account_id": "seller_account", "cohort": "seller_cohort"})
+
+
+def _codes(names: pd.Index, values: pd.Series) -> IntArray:
+    return np.asarray(names.get_indexer(values), dtype=np.int64)
+
+
+def _whole(values: pd.Series) -> IntArray:
+    return values.to_numpy(dtype=np.int64)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose texts are objects, as in the recorded tables."""
+    return frame.astype({name: object for name in frame.columns if name in _TEXTS})
+
+
+def _without_rows(columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return a frame without rows whose columns have the types of one with rows."""
+    data: dict[str, NDArray[Any]] = {}
+    for name in columns:
+        kind = object if name in _TEXTS else np.float64 if name in _REALS else np.int64
+        data[name] = np.empty(0, dtype=kind)
+    return pd.DataFrame(data)
