@@ -56,7 +56,8 @@ def loss_matrix(frame: pd.DataFrame, context: RunContext, most: int = MAX_NAMES)
     ----------
     frame : pandas.DataFrame
         Index: those that sold by force, named as victims are or ``liquidation:<name>``, and
-        other causes by name. Columns: victims. A row or column ``total`` is left out.
+        other causes by name. Columns: victims. A row or column ``total`` is left out, as are
+        rows and columns of zeros.
     context : RunContext
         Venues, in whose order names stand.
     most : int
@@ -73,18 +74,25 @@ def loss_matrix(frame: pd.DataFrame, context: RunContext, most: int = MAX_NAMES)
     size = forced.abs().sum(axis=1).add(forced.abs().sum() + rest.abs().sum(), fill_value=0.0)
     kept = _largest(size, present, most)
     forced, rest = _folded(_folded(forced, kept).T, kept).T, _folded(rest.T, kept).T
-    total = rest.abs().sum(axis=1)
-    news = [name for name in rest.index if name == EXOGENOUS and total[name] > 0.0]
-    others = total[(total > 0.0) & (total.index != EXOGENOUS)]
-    others = others.sort_values(ascending=False, kind="stable")
-    rest = _folded(rest.loc[[*news, *others.index]], [*news, *others.index[:MAX_CAUSES]],
-                   OTHER_CAUSES)  # fmt: skip
-    causes = [*news, *others.index[:MAX_CAUSES]] + [OTHER_CAUSES] * (len(others) > MAX_CAUSES)
+    rest = _ranked(rest)
+    hurt = (forced != 0.0).any() | (rest != 0.0).any()
+    forced = forced.loc[(forced != 0.0).any(axis=1), hurt]
     order = [*(name for name in present if name in kept), OTHER]
     sellers = [name for name in order if name in forced.index]
     victims = [name for name in order if name in forced.columns]
+    causes = [str(name) for name in rest.index]
     value = pd.concat([forced, rest]).reindex(index=[*sellers, *causes], columns=victims)
     return LossMatrix(tuple(sellers), tuple(causes), tuple(victims), value.to_numpy(np.float64))
+
+
+def _ranked(rest: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of causes, exogenous first, the largest next, the smallest summed."""
+    size = rest.abs().sum(axis=1)
+    size = size[size > 0.0].sort_values(ascending=False, kind="stable")
+    others = [str(name) for name in size.index if name != EXOGENOUS]
+    names = [name for name in (EXOGENOUS,) if name in size.index] + others
+    kept = {EXOGENOUS, *others[:MAX_CAUSES]}
+    return _folded(rest.loc[names], kept, OTHER_CAUSES)
 
 
 def _checked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +134,8 @@ def _largest(size: pd.Series, names: list[str], most: int) -> list[str]:
 def _folded(frame: pd.DataFrame, kept: Iterable[str], into: str = OTHER) -> pd.DataFrame:
     """Return the frame with the rows that are not `kept` summed as one."""
     names = set(kept)
-    return frame.groupby(lambda name: name if name in names else into, sort=False).sum()
+    labels = [name if name in names else into for name in frame.index]
+    return frame.groupby(np.array(labels, dtype=object), sort=False).sum()
 
 
 def colours(matrix: LossMatrix, context: RunContext) -> dict[str, str]:

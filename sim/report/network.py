@@ -20,9 +20,11 @@ from sim.report.drawing import legend
 from sim.report.network_data import (
     BROKE,
     CAUSE,
+    COLLATERAL,
     MARKET,
     NEWS,
     OWNER,
+    PASSED,
     SOLD,
     NetworkData,
     network_data,
@@ -47,7 +49,7 @@ NOTHING = "Nobody broke in this run: there is no graph to draw"
 MAX_BUNDLES = 500
 MAX_LABELS = 10
 _UNIT = 0.94 * 72.0 * WIDTH / 2.2  # [pt] about what a radius of 1 is on paper
-_BROKE, _NEWS = "#b0281a", "#5a5a5a"
+_BROKE, _PASSED, _NEWS = "#b0281a", "#9678b6", "#5a5a5a"
 _THICKEST = {True: 7.0, False: 2.6}  # [pt] of bundles and of single edges
 _ALPHA = {True: 0.6, False: 0.5}
 _SYMBOL = 44.0  # [pt] room for the symbol of a market
@@ -148,16 +150,16 @@ def _write_along(ax: Axes, text: str, angle: float, arc: float, colour: str) -> 
 
 
 def _draw_edges(ax: Axes, data: NetworkData, plan: Layout, look: dict[str, Look]) -> None:
-    """Draw other causes first, then what broke accounts, then forced orders."""
+    """Draw other causes first, forced orders last."""
     ends = _ends(data, plan)
-    for layer, relation in enumerate((NEWS, BROKE, SOLD)):
+    for layer, relation in enumerate((NEWS, PASSED, BROKE, SOLD)):
         here = np.flatnonzero((data.edges["relation"] == relation).to_numpy())
         if not len(here):
             continue
         weight = data.edges["weight"].to_numpy(dtype=np.float64)
         here = here[np.argsort(-weight[here], kind="stable")][:MAX_BUNDLES]
         width = _THICKEST[data.bundled] * np.sqrt(weight[here] / weight[here].max())
-        colour = {NEWS: [_NEWS], BROKE: [_BROKE]}.get(
+        colour = {NEWS: [_NEWS], PASSED: [_PASSED], BROKE: [_BROKE]}.get(
             relation, [look[venue].colour for venue in data.edges["venue"].iloc[here]]
         )
         ax.add_collection(LineCollection(
@@ -215,7 +217,7 @@ def _draw_nodes(ax: Axes, data: NetworkData, plan: Layout, look: dict[str, Look]
 
 def _symbol(market: str) -> str:
     """Return the symbol of a market, cut to its base asset where it is long."""
-    symbol = market.split("/", 1)[-1]
+    symbol = market.split("/", 1)[-1].removeprefix(f"{COLLATERAL}:")
     return symbol if text_width(symbol, TINY) <= _SYMBOL else re.split(r"[^A-Za-z0-9]", symbol)[0]
 
 
@@ -278,8 +280,9 @@ def _label_owners(ax: Axes, data: NetworkData, plan: Layout) -> None:
 
 def _handles(data: NetworkData) -> list[Line2D]:
     kinds = (
-        (SOLD, "#888888", "forced order moves market (colour of the venue)"),
+        (SOLD, "#888888", "forced order moves market (colour: venue)"),
         (BROKE, _BROKE, f"market breaks {data.what[:-1]}"),
+        (PASSED, _PASSED, "felt elsewhere, by mark or value"),
         (NEWS, _NEWS, "other cause"),
     )
     found = set(data.edges["relation"])

@@ -1,4 +1,4 @@
-"""A causal graph made ready to draw: nodes, edges of three relations, and how much each weighs."""
+"""A causal graph made ready to draw: nodes, edges of four relations, and how much each weighs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ import pandas as pd
 from sim.core.arrays import FloatArray
 
 OWNER, MARKET, CAUSE = "owner", "market", "cause"
-SOLD, BROKE, NEWS = "sold", "broke", "news"
+SOLD, BROKE, PASSED, NEWS = "sold", "broke", "passed", "news"
+COLLATERAL = "collateral"
+"""Sector of the values of collateral, which are hubs as markets are."""
 SEVERAL = "several venues"
 MAX_LINES = 400
 """Edges drawn one by one; more are drawn as bundles of a generation, venue and market."""
-_KINDS = {"account": OWNER, "cohort": OWNER, "market": MARKET, "cause": CAUSE}
-_CODES = (SOLD, BROKE, NEWS)
-_RELATIONS = {"forced_order": 0, "cross_impact": 0, "break": 1}
-_NEWS_CODE = 2
+_KINDS = {
+    "account": OWNER, "cohort": OWNER, "market": MARKET, COLLATERAL: MARKET, "cause": CAUSE,
+}  # fmt: skip
+_CODES = (SOLD, BROKE, PASSED, NEWS)
+_RELATIONS = {"forced_order": 0, "cross_impact": 0, "break": 1, "passes": 2}
+_NEWS_CODE = 3
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class NetworkData:
         owner), `generation` (-1 but for owners), `weight` (>= 0).
     edges : pandas.DataFrame
         `source`, `target` (rows of `nodes`; -1 for the owners of a bundle), `relation`
-        (``sold``, ``broke`` or ``news``), `venue` and `generation` of the owner, `weight` (> 0),
+        (``sold``, ``broke``, ``passed`` or ``news``), `venue` and `generation` of the owner, `weight` (> 0),
         comparable within a relation only.
     bundled : bool
         Whether edges are summed over the owners of a venue and generation, those that are no
@@ -107,6 +111,7 @@ def _nodes(graph: nx.DiGraph[str]) -> tuple[pd.DataFrame, dict[str, str]]:
             clearers[name] = str(facts["clearer"])
         label = str(facts.get("label") or str(name).split(":", 1)[-1])
         venue = str(facts.get("venue") or label.split("/", 1)[0]) if kind == MARKET else ""
+        venue = COLLATERAL if facts["kind"] == COLLATERAL else venue
         generation = int(facts.get("generation", 0)) if kind == OWNER else -1
         weight = float(facts.get("notional") or 0.0) if kind == OWNER else 0.0
         rows.append((str(name), kind, label, venue, generation, weight))
