@@ -56,10 +56,10 @@ def line(
 def stacked_bars(
     ax: Axes, left: FloatArray, width: float, values: FloatArray, looks: Sequence[Look]
 ) -> None:
-    """Draw bars stacked from zero; `values` is (series, bars) and >= 0."""
+    """Draw bars stacked from zero; `values` is (series, bars) and of one sign."""
     base = np.zeros(len(left))
     for row, look in zip(values, looks, strict=True):
-        shown = row > 0.0
+        shown = row != 0.0
         if shown.any():
             ax.bar(left[shown], row[shown], width, bottom=base[shown], align="edge",
                    color=look.colour, hatch=look.hatch or None, edgecolor="white",
