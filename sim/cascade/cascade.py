@@ -285,7 +285,7 @@ class Cascade(RecordedCascade):
 
         In a window, what they cost those that broke in it. See ``sim.cascade.rankings.sellers``.
         """
-        return sellers(self._flows(window), by)
+        return sellers(self._flows(window), by, window_of(window, self.tick_seconds))
 
     def victims(
         self, by: Who = "account", window: tuple[float, float] | None = None
