@@ -266,7 +266,9 @@ class Breaks:
         """Write the moves of the values in use."""
         value, key = np.nonzero(np.where(used[:, None], moves.move, 0.0))
         new = self.moves.extend(len(value))
-        numbers = np.array([self._number_of(one) for one in moves.keys], dtype=np.int64)
+        numbers = np.zeros(len(moves.keys), dtype=np.int64)
+        for k in np.unique(key).tolist():
+            numbers[k] = self._number_of(moves.keys[k])
         new["window"], new["value"], new["key"] = self._window, value, numbers[key]
         new["move"] = moves.move[value, key]
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray
 from sim.engine.generations import mark_half_life
 from sim.models.mark import index_shares
 from sim.schema.mark import parts_of
@@ -52,8 +52,11 @@ CANCELLED = 1e-3
 SPENT = 1e-13
 """What a mark has not passed on, as a share of the mark, that is forgotten."""
 
-KEPT = 512
-"""Causes, markets and batches at most of which marks remember what they have not passed on."""
+MANY = 10_000
+"""Moves by forced orders after which marks are brought up to date at the latest."""
+
+LEAST = 1e-3
+"""Part of what a mark has not passed on, as a share of the largest, that counts to the others."""
 
 
 class Prices(NamedTuple):
@@ -67,7 +70,11 @@ class Prices(NamedTuple):
         ``y`` of all markets, ``x`` of all assets, ``o``.
     causes : (C, M) float64 [quote/base]
         Moves of last prices since the start, by cause.
+    forced : int
+        Number of moves by forced orders so far.
     up : (V,) bool
+    live : (M,) bool
+        Markets whose price counts for assets and indices.
     tick : int
     """
 
@@ -77,7 +84,9 @@ class Prices(NamedTuple):
     asset: FloatArray
     value: FloatArray
     causes: FloatArray
+    forced: int
     up: BoolArray
+    live: BoolArray
     tick: int
 
 
@@ -147,7 +156,15 @@ class Passing:
         self._keys: list[Key] = []
         self._waiting = np.zeros((3, size, 0))  # first source, basis not taken, basis taken
         world.board.causes.keep_forced()
-        self.then = self.now()
+        self._live, self._shares = b"", np.zeros((0, 0))
+        self._rounds = rounds_of(self.valued_by, world.board.quote)
+        self._weights = [
+            (np.array(list(g.weights), dtype=np.int64), np.array(list(g.weights.values())))
+            for g in self.groups
+        ]
+        first = [int(np.flatnonzero(self.group == g)[0]) for g in range(len(self.groups))]
+        self._first_of_group = np.array(first, dtype=np.int64)
+        self.then = self._caught_up = self.now()
 
     def now(self) -> Prices:
         """Return the present prices."""
@@ -157,42 +174,59 @@ class Passing:
         )
         return Prices(
             board.last.copy(), board.index.copy(), board.mark.copy(), world.asset_price.copy(),
-            value, board.causes.price_state(), board.up.copy(), world.tick,
+            value, board.causes.price_state(), board.causes.forced_moves, board.up.copy(),
+            board.live, world.tick,
         )  # fmt: skip
 
     def close(self, wanted: bool) -> Moves | None:
-        """Go on to the present instant; return what moved values since the last one if `wanted`."""
+        """Go on to the present instant; return what moved values since the last one if `wanted`.
+
+        What marks have not passed on is brought up to the beginning of a window only if somebody
+        wants to know what moved values in it.
+        """
         then, now = self.then, self.now()
         self.then = now
-        idle = not self._remembers and not self._keys
-        if not wanted and idle and bool(then.up.all() and now.up.all()):
-            self.world.board.causes.forget_forced()
-            return None
-        return self._split(then, now)
+        if wanted:
+            self._catch_up(then)
+            self._caught_up = now
+            return self._split(then, now)
+        if now.forced - self._caught_up.forced > MANY:
+            self._catch_up(now)
+        return None
+
+    def _catch_up(self, now: Prices) -> None:
+        """Bring what marks have not passed on up to an instant."""
+        then = self._caught_up
+        if then is now:
+            return
+        if self._remembers or self._keys or not now.up.all():
+            self._split(then, now)
+        else:
+            self.world.board.causes.forget_forced(now.forced)
+        self._caught_up = now
 
     def _split(self, then: Prices, now: Prices) -> Moves:
         quote = self.world.board.quote
-        found = self.world.board.causes.moves_since(then.causes)
-        moved = [(m, c, g, now.tick if g >= 0 else -1) for m, c, g, _ in found]
-        keys = sorted({*self._keys, *moved, REST, FREE})
+        found = self.world.board.causes.moves_between(then.causes, now.causes, now.forced)
+        keys = sorted({*self._keys, *(key for key, _ in found), REST, FREE})
         place = {key: k for k, key in enumerate(keys)}
         rest = place[REST]
         last = np.zeros((len(then.last), len(keys)))
-        for key, (m, _, _, move) in zip(moved, found, strict=True):
-            last[m, place[key]] += move
+        for key, move in found:
+            last[key[0], place[key]] += move
         settle(last, now.last - then.last, now.last, rest)
         asset = self._assets(then, now, last, place)
-        index = self._indices(then, now, last, asset, rest)
+        of_quote = asset[quote]
+        worth = now.asset[quote][:, None]
+        value = worth * last + then.last[:, None] * of_quote
+        index = self._indices(then, now, value, of_quote, rest)
         waiting = np.zeros((3, *last.shape))
         if self._keys:
             waiting[:, :, [place[key] for key in self._keys]] = self._waiting
         mark = self._marks(then, now, last, index, waiting, rest)
         self._keep(keys, waiting, now.mark)
-        worth = now.asset[quote][:, None]
-        market = worth * mark + then.mark[:, None] * asset[quote]
-        own = self.world.local.own_market
-        book = worth[own] * last[own] + then.last[own, None] * asset[quote[own]]
-        move = np.concatenate([market, asset, book])
+        market = worth * mark + then.mark[:, None] * of_quote
+        move = np.concatenate([market, asset, value[self.world.local.own_market]])
         settle(move, now.value - then.value, now.value, rest)
         return Moves(keys, move)
 
@@ -200,48 +234,54 @@ class Passing:
         self, then: Prices, now: Prices, last: FloatArray, place: dict[Key, int]
     ) -> FloatArray:
         """Return the moves (N, K) [numeraire] of the values of assets."""
-        board = self.world.board
-        live = self.world.board.live
-        moves = np.zeros((len(then.asset), last.shape[1]))
-        moves[:, place[FREE]] = now.asset - then.asset
-        for asset, group in self.valued_by:
-            usable = group[live[group]]
-            chosen = usable if len(usable) else group
-            quote = board.quote[chosen]
-            scale = board.opening_price[asset] / (len(chosen) * board.opening_value[chosen])
-            part = now.asset[quote][:, None] * last[chosen]
-            part += then.last[chosen][:, None] * moves[quote]
-            row = (scale[:, None] * part).sum(axis=0)
-            fit(row, float(now.asset[asset] - then.asset[asset]), float(now.asset[asset]),
-                place[REST])  # fmt: skip
-            moves[asset] = row
+        quote, total = self.world.board.quote, now.asset - then.asset
+        moves = np.zeros((len(total), last.shape[1]))
+        moves[:, place[FREE]] = total
+        shares = self._asset_shares(now.live)
+        for assets in self._rounds:
+            value = now.asset[quote][:, None] * last + then.last[:, None] * moves[quote]
+            rows = shares[assets] @ value
+            fit(rows, total[assets], now.asset[assets], place[REST])
+            moves[assets] = rows
         return moves
 
+    def _asset_shares(self, live: BoolArray) -> FloatArray:
+        """Return by how much (N, M) the value of an asset goes up with that of a market."""
+        if live.tobytes() != self._live:
+            self._live = live.tobytes()
+            board = self.world.board
+            self._shares = np.zeros((len(self.world.asset_price), len(live)))
+            for asset, group in self.valued_by:
+                usable = group[live[group]]
+                chosen = usable if len(usable) else group
+                whole = len(chosen) * board.opening_value[chosen]
+                self._shares[asset, chosen] = board.opening_price[asset] / whole
+        return self._shares
+
     def _indices(
-        self, then: Prices, now: Prices, last: FloatArray, asset: FloatArray, rest: int
+        self, then: Prices, now: Prices, value: FloatArray, of_quote: FloatArray, rest: int
     ) -> FloatArray:
-        """Return the moves (M, K) [quote/base] of the indices."""
-        board, moves = self.world.board, np.zeros_like(last)
+        """Return the moves (M, K) [quote/base] of the indices, by the values (M, K) of markets."""
         if not self._of_index.any():
-            return moves
-        live, quote = board.live, board.quote
+            return np.zeros_like(value)
+        quote = self.world.board.quote
         before, after = then.asset[quote], now.asset[quote]
+        price = now.last * after
+        shares = np.zeros((len(self.groups), len(price)))
         for g, (method, outlier, weights) in enumerate(self.groups):
-            markets = np.array(list(weights), dtype=np.int64)
-            weight = np.array(list(weights.values()))
-            usable = live[markets]
-            mine = np.flatnonzero(self.group == g)
-            if not usable.any():
-                continue
-            markets, weight = markets[usable], weight[usable]
-            value = now.last[markets] * after[markets]
-            share = index_shares(value, weight, method, outlier)[:, None]
-            row = share * after[markets][:, None] * last[markets]
-            row = (row + share * then.last[markets][:, None] * asset[quote[markets]]).sum(axis=0)
-            m = mine[0]
-            level = float(now.index[m] * after[m])
-            fit(row, level - float(then.index[m] * before[m]), level, rest)
-            moves[mine] = (row - then.index[mine][:, None] * asset[quote[mine]]) / after[mine][:, None]
+            markets, weight = self._weights[g]
+            usable = now.live[markets]
+            if usable.any():
+                some = markets[usable]
+                shares[g, some] = index_shares(price[some], weight[usable], method, outlier)
+        m = self._first_of_group
+        level = now.index[m] * after[m]
+        rows = shares @ value
+        fit(rows, level - then.index[m] * before[m], level, rest)
+        moves = np.asarray(
+            (rows[self.group] - then.index[:, None] * of_quote) / after[:, None]
+        )
+        moves[~shares.any(axis=1)[self.group]] = 0.0
         settle(moves, now.index - then.index, now.index, rest)
         return moves
 
@@ -275,11 +315,14 @@ class Passing:
         return moves
 
     def _keep(self, keys: list[Key], waiting: FloatArray, mark: FloatArray) -> None:
-        """Remember what marks have not passed on, but for what is next to nothing."""
-        size = (np.abs(waiting) / mark[:, None]).max(axis=(0, 1))
-        kept = np.flatnonzero(size > SPENT)
-        if len(kept) > KEPT:
-            kept = np.sort(kept[np.argsort(-size[kept], kind="stable")[:KEPT]])
+        """Remember what marks have not passed on: its net, and but for what is next to nothing."""
+        net = waiting.sum(axis=2, keepdims=True)
+        waiting = np.where(waiting * net > 0.0, np.abs(waiting), 0.0)
+        most = waiting.max(axis=2, keepdims=True)
+        waiting = np.where(waiting > np.maximum(LEAST * most, SPENT * mark[:, None]), waiting, 0.0)
+        gross = waiting.sum(axis=2, keepdims=True)
+        waiting = waiting * (net / np.where(gross > 0.0, gross, 1.0))
+        kept = np.flatnonzero(waiting.any(axis=(0, 1)))
         self._keys = [keys[k] for k in kept.tolist()]
         self._waiting = waiting[:, :, kept]
 
@@ -310,12 +353,24 @@ def settle(moves: FloatArray, total: FloatArray, level: FloatArray, rest: int) -
     moves[here, np.where(tiny, largest, rest)] += left
 
 
-def fit(row: FloatArray, total: float, level: float, rest: int) -> None:
-    """Make moves (K,) add up to `total`, in place, where the make-up of a mean may have changed.
+def fit(rows: FloatArray, total: FloatArray, level: FloatArray, rest: int) -> None:
+    """Make moves (R, K) add up to `total` (R,), in place, where a mean may have changed its parts.
 
     The moves are then cut in proportion if they make more than the total, or make the contrary.
     """
-    net = float(row.sum())
-    if abs(total - net) > ROUNDING * abs(level):
-        row *= min(max(total / net, 0.0), 1.0) if net != 0.0 else 0.0
-    settle(row[None, :], np.array([total]), np.array([level]), rest)
+    net = rows.sum(axis=1)
+    off = np.abs(total - net) > ROUNDING * np.abs(level)
+    if off.any():
+        share = np.clip(total / np.where(net != 0.0, net, np.inf), 0.0, 1.0)
+        rows *= np.where(off, share, 1.0)[:, None]
+    settle(rows, total, level, rest)
+
+
+def rounds_of(valued_by: list[tuple[int, IntArray]], quote: IntArray) -> list[IntArray]:
+    """Return the assets that markets value, those together whose quote assets come before."""
+    found: list[list[int]] = []
+    for asset, group in valued_by:
+        if not found or set(quote[group].tolist()) & set(found[-1]):
+            found.append([])
+        found[-1].append(asset)
+    return [np.array(some, dtype=np.int64) for some in found]
