@@ -118,31 +118,32 @@ class CauseBook:
         del self._forced[: forced - self._dropped]
         self._dropped = forced
 
-    def moves_between(
-        self, then: FloatArray, now: FloatArray, forced: int
-    ) -> list[tuple[PriceMove, float]]:
-        """Return what moved last prices [quote/base], and forget the forced moves in it.
+    def calm_between(self, then: FloatArray, now: FloatArray) -> FloatArray:
+        """Return the moves (C, M) [quote/base] by other causes than forced orders.
 
         Parameters
         ----------
         then, now : (C, M) float64 [quote/base]
             From `price_state`.
-        forced : int
-            `forced_moves` then; those not forgotten before it belong to the period.
         """
         moves = now.copy()
         moves[: len(then)] -= then
-        calm = [not name.startswith(FORCED) for name in self.names]
-        causes, markets = (x.tolist() for x in moves.nonzero())
-        found: dict[PriceMove, float] = {
-            (m, self.names[k], -1, -1): moves.item(k, m)
-            for k, m in zip(causes, markets, strict=True)
-            if calm[k]
-        }
+        moves[[name.startswith(FORCED) for name in self.names[: len(now)]]] = 0.0
+        return moves
+
+    def forced_until(self, forced: int) -> dict[PriceMove, float]:
+        """Return the moves [quote/base] by forced orders so far, sorted, and forget them.
+
+        Parameters
+        ----------
+        forced : int
+            `forced_moves` at the end of the period.
+        """
+        found: dict[PriceMove, float] = {}
         for key, move in self._forced[: forced - self._dropped]:
             found[key] = found.get(key, 0.0) + move
         self.forget_forced(forced)
-        return sorted(found.items())
+        return {key: found[key] for key in sorted(found)}
 
     def price_move(self, cause: str) -> FloatArray:
         """Return the total move (M,) [quote/base] booked to a cause so far."""
