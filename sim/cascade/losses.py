@@ -64,7 +64,7 @@ def losses(
     if not parts:
         return _without_rows(LOSS_COLUMNS)
     rows = pd.concat(parts, ignore_index=True)
-    rows = rows.groupby(["break_id", *_WHY], sort=True, as_index=False)["loss"].sum()
+    rows = rows.groupby(["break_id", *_WHY], sort=True)[["loss"]].sum().reset_index()
     rows = rows[rows["loss"] != 0.0]
     about = breaks.set_index("break_id")[ABOUT[1:]].loc[rows["break_id"]]
     found = pd.concat([about.reset_index(), rows[[*_WHY, "loss"]].reset_index(drop=True)], axis=1)
@@ -156,7 +156,7 @@ def _shares(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.DataFr
 
 
 def _codes(names: pd.Index, values: pd.Series) -> IntArray:
-    return np.asarray(names.get_indexer(values), dtype=np.int64)
+    return np.asarray(names.get_indexer(pd.Index(values)), dtype=np.int64)
 
 
 def _whole(values: pd.Series) -> IntArray:
