@@ -91,7 +91,8 @@ def coded_losses(
         rows[column] = pd.Categorical.from_codes(_whole(rows[column]), categories=known)
     place = pd.Index(breaks["break_id"]).get_indexer(pd.Index(rows["break_id"]))
     about = coded(breaks[ABOUT[1:]]).iloc[place].reset_index(drop=True)
-    return pd.concat([rows[["break_id"]], about, rows[[*_WHY, "loss"]]], axis=1)
+    found: pd.DataFrame = pd.concat([rows[["break_id"]], about, rows[[*_WHY, "loss"]]], axis=1)
+    return found
 
 
 def _names(one: pd.DataFrame, other: pd.DataFrame, column: str) -> pd.Index:

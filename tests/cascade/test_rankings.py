@@ -110,3 +110,18 @@ def test_unknown_groups_are_refused() -> None:
     for method in (linear(10).sellers, linear(10).victims):
         with pytest.raises(ValueError, match="by is 'market'; allowed: account, cohort, venue"):
             method("market")  # type: ignore[arg-type]
+
+
+def test_losses_are_summed_by_any_columns() -> None:
+    cascade = with_money_and_collateral()
+    losses = cascade.losses()
+    for columns in (["cause"], ["generation", "cause"], ["account_id", "through"], ["tick"]):
+        found = cascade.losses_by(*columns)
+        want = losses.groupby(columns, as_index=False)[["loss"]].sum()
+        pd.testing.assert_frame_equal(found, want, check_dtype=False)
+    early = cascade.losses_by("cause", window=(0.0, 2.0))
+    assert early["loss"].sum() == pytest.approx(losses.query("time < 2")["loss"].sum())
+    with pytest.raises(ValueError, match="columns are 'venue'; allowed: break_id"):
+        cascade.losses_by("venue")
+    with pytest.raises(ValueError, match="columns are none"):
+        cascade.losses_by()
