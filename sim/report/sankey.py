@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
+from scipy.optimize import isotonic_regression
 
 from sim.core.arrays import FloatArray
 from sim.report.cause_looks import cause_text
@@ -192,19 +193,13 @@ def _labels(
 def apart(middle: FloatArray, line: float) -> FloatArray:
     """Return places near `middle` (N,), rising, at least `line` apart and within 0 and 1.
 
-    Labels that would overlap form a block around the mean of where they belong. Where the height
-    does not suffice they are spread evenly over it.
+    They are the least squares of the way moved, but for those that would leave the height. Where
+    it does not suffice they are spread evenly over it.
     """
     count = len(middle)
-    if count * line >= 1.0:
-        return np.asarray((np.arange(count) + 0.5) / count, dtype=np.float64)
-    blocks: list[list[float]] = []  # sum of wished first places, number of labels
-    for place, wish in enumerate(np.maximum.accumulate(middle)):
-        blocks.append([wish - place * line, 1.0])
-        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
-            total, number = blocks.pop()
-            blocks[-1][0] += total
-            blocks[-1][1] += number
-    first = np.concatenate([np.full(int(n), total / n) for total, n in blocks])
+    if count * line >= 1.0 or not count:
+        return np.asarray((np.arange(count) + 0.5) / max(count, 1), dtype=np.float64)
+    step = line * np.arange(count)
+    first = isotonic_regression(np.asarray(middle - step, dtype=np.float64)).x
     first = np.clip(first, 0.5 * line, 1.0 - (count - 0.5) * line)
-    return np.asarray(first + np.arange(count) * line, dtype=np.float64)
+    return np.asarray(first + step, dtype=np.float64)
