@@ -89,7 +89,10 @@ def _draw(ax: Axes, tips: pd.DataFrame, fell: FloatArray, known: BoolArray) -> N
     ax.set_ylim(0.0, max(1.35 * float(np.nanmax(fell[:, 1])), 0.25 * reach))
     size = tips["size"].to_numpy(dtype=np.float64)
     scale = np.divide(1.0, size, out=np.zeros(len(size)), where=known & (size > 0.0))
-    low, high = (tips[name].to_numpy(dtype=np.float64) * scale for name in ("lower", "upper"))
+    low, high = (
+        np.where(known, tips[name].to_numpy(dtype=np.float64), 0.0) * scale
+        for name in ("lower", "upper")
+    )
     for stretch in _stretches(known):
         part = fell[stretch]
         if len(part) < 2:

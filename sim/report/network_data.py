@@ -116,7 +116,7 @@ def _nodes(graph: nx.DiGraph[str]) -> tuple[pd.DataFrame, dict[str, str]]:
         weight = float(facts.get("notional") or 0.0) if kind == OWNER else 0.0
         rows.append((str(name), kind, label, venue, generation, weight))
     columns = ["name", "kind", "label", "venue", "generation", "weight"]
-    return pd.DataFrame(rows, columns=columns), clearers
+    return pd.DataFrame(sorted(rows), columns=columns), clearers
 
 
 def _venues(nodes: pd.DataFrame, clearers: dict[str, str]) -> list[str]:
@@ -152,6 +152,7 @@ def _edges(graph: nx.DiGraph[str], nodes: pd.DataFrame, clearers: dict[str, str]
     weight = _weights(np.maximum(number, 0.0), relations)
     table = pd.DataFrame({"source": begin, "target": end, "code": relations, "weight": weight})
     keys = ["source", "target", "code"]
+    table = table.sort_values([*keys, "weight"], kind="stable")
     total = table.groupby(keys, sort=True, as_index=False)[["weight"]].sum()
     total = total.assign(relation=np.array(_CODES, dtype=object)[total["code"].to_numpy()])
     return total.loc[total["weight"] > 0.0, total.columns != "code"].reset_index(drop=True)

@@ -1,0 +1,125 @@
+"""The picture of the causal graph: who is drawn, where, and what bundles sum to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from sim.report import RunContext, network
+from sim.report.network_data import MAX_LINES, SEVERAL, network_data
+from sim.report.network_layout import HUBS, layout
+from sim.report.style import save
+from tests.report import synthetic_cascade
+from tests.report.overlap import assert_no_overlap
+from tests.report.test_figures import texts_of
+
+
+@pytest.mark.parametrize("causes", [True, False])
+@pytest.mark.parametrize(("accounts", "venues"), [(1, 1), (50, 2), (50, 12), (900, 5)])
+def test_nodes_stand_in_the_sector_and_ring_of_their_venue_and_generation(
+    accounts: int, venues: int, causes: bool
+) -> None:
+    data = network_data(synthetic_cascade.graph(accounts, venues, causes=causes))
+    plan = layout(data, synthetic_cascade.context(venues).venues)
+    radius = np.linalg.norm(plan.place, axis=1)
+    step = int(plan.first[1]) if len(plan.first) > 1 else 1
+    for at, node in enumerate(data.nodes.itertuples()):
+        if node.kind == "cause":
+            continue
+        sector = plan.venues.index(node.venue)
+        middle = 0.5 * (plan.begin[sector] + plan.end[sector])
+        half = 0.5 * (plan.begin[sector] - plan.end[sector])
+        angle = np.arctan2(plan.place[at, 1], plan.place[at, 0])
+        assert abs((angle - middle + np.pi) % (2 * np.pi) - np.pi) <= half + 1e-9
+        if node.kind == "market":
+            assert radius[at] == pytest.approx(HUBS)
+        else:
+            ring = node.generation // step
+            assert plan.rings[ring] - 1e-9 <= radius[at] <= plan.rings[ring + 1] + 1e-9
+    assert len(np.unique(plan.place.round(9), axis=0)) == len(data.nodes)
+
+
+def test_bundles_hold_all_edges_also_of_accounts_that_are_not_drawn() -> None:
+    graph = synthetic_cascade.graph(900, 3)
+    data = network_data(graph, most=100)
+    assert data.bundled
+    assert data.owners == 900
+    assert (data.nodes["kind"] == "owner").sum() == 100
+    for relation, name in (("forced_order", "sold"), ("break", "broke")):
+        want = sum(f["loss"] for *_, f in graph.edges(data=True) if f["relation"] == relation)
+        found = data.edges.loc[data.edges["relation"] == name, "weight"].sum()
+        assert found == pytest.approx(want, rel=1e-9)
+    assert len(data.edges) < MAX_LINES
+
+
+def test_the_heaviest_accounts_are_drawn() -> None:
+    graph = synthetic_cascade.graph(60, 2)
+    data = network_data(graph, most=10)
+    size = {n: facts["notional"] for n, facts in graph.nodes(data=True) if "notional" in facts}
+    largest = sorted(size, key=lambda name: -size[name])[:10]
+    drawn = data.nodes[data.nodes["kind"] == "owner"]
+    assert set(drawn["name"]) == set(largest)
+    assert not data.bundled
+    ends = {*data.edges["source"], *data.edges["target"]}
+    assert ends <= set(range(len(data.nodes)))
+    assert "Who broke whom: the 10 largest of 60 accounts in" in " ".join(
+        texts_of(network.figure(graph, most=10))
+    )
+    with pytest.raises(ValueError, match="at least 1 account"):
+        network_data(graph, most=0)
+
+
+def test_the_order_of_nodes_and_edges_does_not_matter(tmp_path: Path) -> None:
+    """The bytes are those of the graph and not of how it was built."""
+    graph = synthetic_cascade.graph(80, 3)
+    other: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    rng = np.random.default_rng(1)
+    nodes, edges = list(graph.nodes(data=True)), list(graph.edges(data=True))
+    other.add_nodes_from(nodes[i] for i in rng.permutation(len(nodes)))
+    other.add_edges_from(edges[i] for i in rng.permutation(len(edges)))
+    context = synthetic_cascade.context(3)
+    for name, made in (("one", graph), ("two", other)):
+        save(network.figure(made, context), tmp_path, name)
+    for kind in ("svg", "png"):
+        assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+
+
+@pytest.mark.parametrize(("accounts", "venues"), [(50, 2), (5000, 12)])
+def test_it_is_readable_at_50_and_at_5000(accounts: int, venues: int) -> None:
+    graph = synthetic_cascade.graph(accounts, venues)
+    figure = network.figure(graph, synthetic_cascade.context(venues))
+    assert_no_overlap(figure, "network", least=10)
+    texts = texts_of(figure)
+    assert {"BTC-PERP", "ETH-PERP", "exogenous", "generation"} <= set(texts)
+    assert any(text.startswith("retail-") for text in texts)
+    (axis,) = figure.axes
+    lines = sum(len(c.get_segments()) for c in axis.collections)  # type: ignore[attr-defined]
+    assert lines <= 1500
+
+
+def test_a_graph_by_cohorts_has_a_sector_for_those_on_several_venues() -> None:
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    for venue in ("a", "b"):
+        graph.add_node(f"venue:{venue}", kind="venue", label=venue)
+        graph.add_node(f"market:{venue}/X", kind="market", label=f"{venue}/X", venue=venue)
+    for name, venues in (("retail", "ab"), ("funds", "b")):
+        graph.add_node(f"cohort:{name}", kind="cohort", label=name, generation=0, notional=5.0)
+        for venue in venues:
+            graph.add_edge(f"cohort:{name}", f"venue:{venue}", relation="clears")
+            graph.add_edge(f"cohort:{name}", f"market:{venue}/X", relation="forced_order",
+                           price_move=-0.1)  # fmt: skip
+    data = network_data(graph)
+    venue = dict(zip(data.nodes["name"], data.nodes["venue"], strict=True))
+    assert (venue["cohort:retail"], venue["cohort:funds"]) == (SEVERAL, "b")
+    assert data.edges["weight"].tolist() == pytest.approx([0.1] * 3)
+    texts = texts_of(network.figure(graph, RunContext(venues=("a", "b"))))
+    assert "Who broke whom: 2 cohorts in 1 generation" in texts
+
+
+def test_a_graph_without_edges_is_a_sentence() -> None:
+    graph = synthetic_cascade.graph(0, 2, causes=False)
+    assert texts_of(network.figure(graph)) == [network.NOTHING]
+    assert texts_of(network.figure(nx.MultiDiGraph())) == [network.NOTHING]
