@@ -19,8 +19,23 @@ CAUSE_COLUMNS = ("tick", "generation", "venue", "symbol", "cause", "price_move")
 PRICE_COLUMNS = ("tick", "venue", "symbol", "last_price")
 VENUE_COLUMNS = ("tick", "venue")
 
-_INTEGERS = frozenset({"tick", "generation"})
-_NUMBERS = frozenset({"quantity", "notional", "price_move", "last_price"})
+BREAK_COLUMNS = (
+    "break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort",
+    "loss",
+)  # fmt: skip
+LOSS_COLUMNS = (
+    "break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort",
+    "through", "cause", "source", "source_generation", "source_tick", "loss",
+)  # fmt: skip
+
+REQUIRED_TABLES = ("liquidations", "price_causes", "prices", "venues")
+"""Tables that every version of a run folder holds."""
+
+OPTIONAL_TABLES = ("breaks", "break_exposures", "break_flows", "value_moves")
+"""Tables that say what each broken account lost to which cause."""
+
+_INTEGERS = frozenset({"tick", "generation", "break_id", "source_generation", "source_tick"})
+_NUMBERS = frozenset({"quantity", "notional", "price_move", "last_price", "time", "loss"})
 
 
 def _empty(columns: Iterable[str]) -> pd.DataFrame:

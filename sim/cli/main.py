@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import doctor, margin, replay, run, schema, show, validate
+from sim.cli import cascade, doctor, margin, replay, run, schema, show, validate
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -94,6 +94,7 @@ app.command("validate")(validate.validate)
 app.command("margin")(margin.margin)
 app.command("list")(listing.list_bundled)
 app.command("show")(show.show)
+app.command("cascade")(cascade.cascade)
 app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)

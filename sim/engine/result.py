@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.cascade import Cascade
+from sim.cascade.loading import bases_of
 from sim.core.errors import RunError
-from sim.engine.parquet import write_parquet
+from sim.core.parquet import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,7 @@ class Result:
             break_exposures=self.break_exposures,
             break_flows=self.break_flows,
             value_moves=self.value_moves,
+            bases=bases_of(self.manifest),
         )
 
     def save(self, root: str | Path = "results", figures: bool = True) -> Path:
