@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from sim.core.arrays import FloatArray
+from sim.report.matrix import EXOGENOUS, OTHER_CAUSES
 
 OWNER, MARKET, CAUSE = "owner", "market", "cause"
 SOLD, BROKE, PASSED, NEWS = "sold", "broke", "passed", "news"
 COLLATERAL = "collateral"
 """Sector of the values of collateral, which are hubs as markets are."""
 SEVERAL = "several venues"
+MAX_CAUSES = 6
 MAX_LINES = 400
 """Edges drawn one by one; more are drawn as bundles of a generation, venue and market."""
 _KINDS = {
@@ -79,10 +81,10 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     nodes, clearers = _nodes(graph)
     edges = _edges(graph, nodes, clearers)
     nodes = _weighed(nodes.assign(venue=_venues(nodes, clearers)), edges)
+    nodes, edges = _few_causes(nodes, edges)
     owner = (nodes["kind"] == OWNER).to_numpy(dtype=np.bool_)
     ranked = nodes[owner].sort_values(["weight", "name"], ascending=[False, True], kind="stable")
-    used = set(edges.loc[edges["relation"] == NEWS, "source"])
-    drawn = ~owner & ((nodes["kind"] != CAUSE) | nodes.index.isin(used))
+    drawn = ~owner & ((nodes["kind"] != CAUSE) | (nodes["weight"] > 0.0)).to_numpy()
     drawn[ranked.index[:most]] = True
     bundled = len(edges) > MAX_LINES
     edges = _owned(edges, nodes, owner)
@@ -178,6 +180,27 @@ def _weighed(nodes: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     owner = (nodes["kind"] == OWNER).to_numpy(dtype=np.bool_)
     use_own = owner & bool((own > 0.0).any())
     return nodes.assign(weight=np.where(use_own, own, touched))
+
+
+def _few_causes(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Let the smallest causes be one node; exogenous is no small one."""
+    causes = nodes[nodes["kind"] == CAUSE]
+    news = causes["label"] == EXOGENOUS
+    ranked = causes.assign(news=news).sort_values(
+        ["news", "weight", "name"], ascending=[False, False, True], kind="stable"
+    )
+    small = ranked.index[MAX_CAUSES - 1 :]
+    if len(ranked) <= MAX_CAUSES:
+        return nodes, edges
+    one = nodes.loc[small[:1]].assign(
+        name="cause:" + OTHER_CAUSES, label=OTHER_CAUSES, weight=nodes.loc[small, "weight"].sum()
+    )
+    nodes = nodes.assign(weight=nodes["weight"].where(~nodes.index.isin(small), 0.0))
+    nodes = pd.concat([nodes, one], ignore_index=True)
+    source = edges["source"].where(~edges["source"].isin(small), len(nodes) - 1)
+    keys = ["source", "target", "relation"]
+    merged = edges.assign(source=source).groupby(keys, sort=True, as_index=False)[["weight"]].sum()
+    return nodes, merged
 
 
 def _owned(edges: pd.DataFrame, nodes: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from scipy.optimize import isotonic_regression
 from sim.core.arrays import FloatArray
 from sim.report.cause_looks import cause_text
 from sim.report.context import RunContext
-from sim.report.matrix import LossMatrix, colours, loss_matrix
+from sim.report.matrix import LossMatrix, colours, loss_matrix, source_text, victim_text
 from sim.report.spillover import NOTHING
 from sim.report.style import SMALL, TINY, house_style, panels, sentence
 from sim.report.units import amount
@@ -89,8 +89,8 @@ def _head(ax: Axes, lost: float, gained: float, context: RunContext, by: str) ->
         text = f"not drawn: gains of {amount(-gained, context.currency)}"
         _note(ax, text, (0.5, 0.0), -4.0, "center", TINY)
     heads: tuple[tuple[float, str, Side], ...] = (
-        (_LEFT, f"source: forced orders by {by}, other causes", "right"),
-        (_RIGHT, f"{by} of the broken accounts", "left"),
+        (_LEFT, source_text(by), "right"),
+        (_RIGHT, victim_text(by), "left"),
     )
     for x, text, side in heads:
         _note(ax, text, (x, 1.0), 3.0, side, SMALL)

@@ -15,7 +15,7 @@ from matplotlib.typing import ColorType
 from sim.core.arrays import FloatArray
 from sim.report.cause_looks import cause_text
 from sim.report.context import RunContext
-from sim.report.matrix import LossMatrix, loss_matrix
+from sim.report.matrix import LossMatrix, loss_matrix, source_text, victim_text
 from sim.report.shocks import text_width
 from sim.report.style import TINY, house_style, panels, root_figure, sentence
 from sim.report.units import amount, money, safe
@@ -75,8 +75,8 @@ def figure(
         total = amount(float(data.value.sum()), context.currency)
         title = f"Loss of broken accounts by {by}: {total}"
         axis.set_title(title, loc="left", fontweight="bold", pad=4.0)
-        axis.set_xlabel(safe(f"{by} of the broken accounts; loss [{context.currency}]"), loc="left")
-        axis.set_ylabel(f"source: forced orders by {by}, then other causes")
+        axis.set_xlabel(safe(f"{victim_text(by)}; loss [{context.currency}]"), loc="left")
+        axis.set_ylabel(source_text(by))
     return drawn
 
 

@@ -109,7 +109,9 @@ def graph(
         market = f"market:{venue}/{('BTC', 'ETH')[int(rng.integers(2))]}-PERP"
         made.add_edge(name, market, relation="forced_order", notional=notional, loss=0.3 * notional,
                       price_move=-1e-4, generation=generation)  # fmt: skip
-        source = market if rng.random() < 0.7 else f"market:{markets[int(rng.integers(len(markets)))]}"
+        source = (
+            market if rng.random() < 0.7 else f"market:{markets[int(rng.integers(len(markets)))]}"
+        )
         made.add_edge(source, name, relation="break", loss=notional * float(rng.random()),
                       generation=generation)  # fmt: skip
     return made

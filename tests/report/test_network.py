@@ -119,6 +119,23 @@ def test_a_graph_by_cohorts_has_a_sector_for_those_on_several_venues() -> None:
     assert "Who broke whom: 2 cohorts in 1 generation" in texts
 
 
+def test_of_many_causes_the_smallest_are_one() -> None:
+    """Exogenous is told apart however small it is."""
+    graph = synthetic_cascade.graph(30, 2)
+    for number in range(8):
+        graph.add_node(f"cause:c{number}", kind="cause", label=f"c{number}")
+        graph.add_edge(f"cause:c{number}", "market:bybit/BTC-PERP", relation="cause",
+                       loss=1e9 * (number + 1))  # fmt: skip
+    data = network_data(graph)
+    causes = data.nodes[data.nodes["kind"] == "cause"]
+    assert set(causes["label"]) == {"exogenous", "c7", "c6", "c5", "c4", "other causes"}
+    news = data.edges[data.edges["relation"] == "news"]
+    assert news["weight"].sum() == pytest.approx(4e6 + 36e9)
+    other = data.nodes.index[data.nodes["label"] == "other causes"][0]
+    assert news.loc[news["source"] == other, "weight"].tolist() == [10e9]
+    assert_no_overlap(network.figure(graph), "network")
+
+
 def test_a_graph_without_edges_is_a_sentence() -> None:
     graph = synthetic_cascade.graph(0, 2, causes=False)
     assert texts_of(network.figure(graph)) == [network.NOTHING]
