@@ -39,8 +39,8 @@ class NetworkData:
         owner), `generation` (-1 but for owners), `weight` (>= 0).
     edges : pandas.DataFrame
         `source`, `target` (rows of `nodes`; -1 for the owners of a bundle), `relation`
-        (``sold``, ``broke``, ``passed`` or ``news``), `venue` and `generation` of the owner, `weight` (> 0),
-        comparable within a relation only.
+        (``sold``, ``broke``, ``passed`` or ``news``), `venue` and `generation` of the owner,
+        `weight` (> 0), comparable within a relation only.
     bundled : bool
         Whether edges are summed over the owners of a venue and generation, those that are no
         nodes of the picture included.
