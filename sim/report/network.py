@@ -114,7 +114,7 @@ def figure(
 def _title(data: NetworkData) -> str:
     shown = int((data.nodes["kind"] == OWNER).sum())
     count = f"{shown:,}" if shown == data.owners else f"the {shown:,} largest of {data.owners:,}"
-    last = int(data.nodes["generation"].max()) + 1
+    last = data.last + 1
     rounds = "1 generation" if last == 1 else f"{last} generations"
     what = data.what[:-1] if shown == data.owners == 1 else data.what
     return f"Who broke whom: {count} {what} in {rounds}"

@@ -46,6 +46,8 @@ class NetworkData:
         nodes of the picture included.
     owners : int
         Accounts or cohorts of the whole graph.
+    last : int
+        Last generation of the whole graph; -1 without owners.
     what : str
         ``accounts`` or ``cohorts``.
     """
@@ -54,6 +56,7 @@ class NetworkData:
     edges: pd.DataFrame
     bundled: bool
     owners: int
+    last: int
     what: str
 
 
@@ -97,7 +100,8 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     cohorts = any(str(name).startswith("cohort:") for name in graph)
     return NetworkData(
         nodes[drawn].reset_index(drop=True), edges.reset_index(drop=True), bundled,
-        int(owner.sum()), "cohorts" if cohorts else "accounts",
+        int(owner.sum()), int(nodes["generation"].max()) if len(nodes) else -1,
+        "cohorts" if cohorts else "accounts",
     )  # fmt: skip
 
 

@@ -55,6 +55,18 @@ def test_bundles_hold_all_edges_also_of_accounts_that_are_not_drawn() -> None:
     assert len(data.edges) < MAX_LINES
 
 
+def test_generations_and_venues_of_accounts_that_are_not_drawn_have_their_place() -> None:
+    graph = synthetic_cascade.graph(900, 3, generations=9)
+    few = network_data(graph, most=1)
+    plan = layout(few)
+    assert set(plan.venues) == {*few.edges["venue"]}
+    assert few.last == 8
+    assert plan.first.tolist() == [0, 2, 4, 6, 8]
+    assert "Who broke whom: the 1 largest of 900 accounts in 9 generations" in texts_of(
+        network.figure(graph, most=1)
+    )
+
+
 def test_the_heaviest_accounts_are_drawn() -> None:
     graph = synthetic_cascade.graph(60, 2)
     data = network_data(graph, most=10)
