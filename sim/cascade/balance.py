@@ -41,7 +41,7 @@ class Flows(NamedTuple):
     losses : pandas.DataFrame
         As ``Cascade.losses`` gives them, with `wave`.
     forced : pandas.DataFrame
-        The forced rows of `losses`, with `source_clearer` and `source_tick` of the batch.
+        The forced rows of `losses`, with `source_clearer`, whose orders caused them.
     """
 
     orders: pd.DataFrame
@@ -73,7 +73,7 @@ def tied(flow: ForcedFlow, losses: pd.DataFrame) -> Flows:
         source=source,
         through=losses["through"].where(losses["through"] != "", source),
     )
-    forced = forced_losses(losses, flow.orders)
+    forced = forced_losses(losses)
     batches = forced.rename(columns={own: name for name, own in _SOURCE.items()} | {
         "clearer": "victim_clearer", "tick": "victim_tick", "generation": "victim_generation",
     })  # fmt: skip

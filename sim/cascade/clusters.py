@@ -63,7 +63,8 @@ def _own_batches(flows: Flows) -> pd.DataFrame:
     broken = flows.losses[["account_id", "tick", "break_id"]].drop_duplicates("break_id")
     broken = broken.sort_values(["tick", "break_id"], kind="stable")
     orders = orders.sort_values("tick", kind="stable")
-    found = pd.merge_asof(orders, broken, on="tick", by="account_id")
+    text = {"account_id": "str"}  # of one type in both, whoever made the tables
+    found = pd.merge_asof(orders.astype(text), broken.astype(text), on="tick", by="account_id")
     found = found[found["break_id"].notna()]
     return found.astype({"break_id": "int64"})[["break_id", *BATCH]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import networkx as nx
 import pandas as pd
@@ -156,7 +156,7 @@ def _add_edges(
 
 def values(names: pd.Series) -> list[Any]:
     """Return a column as built-in values; text column by column is slow to walk through."""
-    return cast("list[Any]", names.to_numpy().tolist())
+    return names.to_numpy().tolist()
 
 
 def prefixed(prefix: str, names: pd.Series) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import pandas as pd
 
-from sim.cascade.tables import OPTIONAL_TABLES, REQUIRED_TABLES
+from sim.cascade.tables import LOSS_TABLES, REQUIRED_TABLES
 from sim.core.errors import Problem, ScenarioError
 from sim.core.parquet import read_parquet
 
@@ -21,17 +21,20 @@ class RecordedRun(NamedTuple):
     Attributes
     ----------
     tables : dict of str to pandas.DataFrame
-        Recorded tables by name; one that the folder lacks is not among them.
+        Recorded tables by name. Those of losses are there all together or not at all.
     bases : dict of str to str
         Base asset of each market ``venue/symbol``; empty if the manifest does not say.
     missing : tuple of str
-        Optional tables that the folder lacks, because an older version wrote it or because
-        the scenario switched them off.
+        Tables of losses that the folder lacks, because an older version wrote it.
+    manifest, summary : dict
+        What the manifest and the summary hold; empty where there is no such JSON.
     """
 
     tables: dict[str, pd.DataFrame]
     bases: dict[str, str]
     missing: tuple[str, ...]
+    manifest: dict[str, Any]
+    summary: dict[str, Any]
 
 
 def read_run(run_dir: str | Path) -> RecordedRun:
@@ -45,23 +48,23 @@ def read_run(run_dir: str | Path) -> RecordedRun:
     Raises
     ------
     ScenarioError
-        If this is no run folder, a table that every version wrote is missing, or a file cannot
-        be read; with the place.
+        If this is no run folder, a table that every version wrote is missing, a table lacks a
+        column, or a file cannot be read; with the place.
     """
     folder = Path(run_dir)
     if not folder.is_dir():
         _refuse(folder, "a file" if folder.exists() else "no such folder")
     if not (folder / "manifest.json").is_file():
         _refuse(folder, "no manifest.json in it")
-    tables = {}
-    for name in (*REQUIRED_TABLES, *OPTIONAL_TABLES):
-        file = folder / f"{name}.parquet"
-        if file.is_file():
-            tables[name] = _read(file)
-        elif name in REQUIRED_TABLES:
-            _refuse(folder, f"no {file.name} in it")
-    missing = tuple(name for name in OPTIONAL_TABLES if name not in tables)
-    return RecordedRun(tables, _bases(folder / "manifest.json"), missing)
+    manifest = _json(folder / "manifest.json")
+    for name in REQUIRED_TABLES:
+        if not (folder / f"{name}.parquet").is_file():
+            _refuse(folder, f"no {name}.parquet in it")
+    missing = tuple(n for n in LOSS_TABLES if not (folder / f"{n}.parquet").is_file())
+    wanted = REQUIRED_TABLES if missing else {**REQUIRED_TABLES, **LOSS_TABLES}
+    tables = {name: _read(folder / f"{name}.parquet", wanted[name]) for name in wanted}
+    summary = _json(folder / "summary.json") if (folder / "summary.json").is_file() else {}
+    return RecordedRun(tables, bases_of(manifest), missing, manifest, summary)
 
 
 def bases_of(manifest: dict[str, Any]) -> dict[str, str]:
@@ -76,21 +79,25 @@ def bases_of(manifest: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _bases(file: Path) -> dict[str, str]:
+def _json(file: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         _refuse(file, f"a file that cannot be read as JSON: {error}")
-    return bases_of(manifest) if isinstance(manifest, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
-def _read(file: Path) -> pd.DataFrame:
+def _read(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     import duckdb
 
     try:
-        return read_parquet(file)
+        frame = read_parquet(file)
     except (duckdb.Error, OSError) as error:
         _refuse(file, f"a file that cannot be read as Parquet: {str(error).splitlines()[0]}")
+    lacking = [column for column in columns if column not in frame.columns]
+    if lacking and len(frame):
+        _refuse(file, f"no column {', '.join(lacking)}")
+    return frame
 
 
 def _refuse(place: Path, found: str) -> NoReturn:

@@ -7,9 +7,10 @@ import pandas as pd
 
 from sim.cascade.balance import Flows, children
 from sim.cascade.tables import EXOGENOUS_CAUSE
+from sim.cascade.windows import Window
 
 
-def sellers(flows: Flows, by: str) -> pd.DataFrame:
+def sellers(flows: Flows, by: str, window: Window) -> pd.DataFrame:
     """Return what the forced orders of each account, cohort or venue did.
 
     Parameters
@@ -18,6 +19,9 @@ def sellers(flows: Flows, by: str) -> pd.DataFrame:
         Forced orders and losses, tied to each other.
     by : {"account", "cohort", "venue"}
         Whose orders are summed.
+    window : Window
+        Ticks of the orders whose `notional` and `price_move` count; earlier orders count as far
+        as they cost those something whose losses `flows` has.
 
     Returns
     -------
@@ -34,6 +38,11 @@ def sellers(flows: Flows, by: str) -> pd.DataFrame:
     """
     column = _column(by)
     orders = flows.orders.assign(children=children(flows))
+    inside = window.holds(orders["tick"])
+    orders[["notional", "price_move"]] = orders[["notional", "price_move"]].where(
+        pd.Series(inside, index=orders.index), 0.0
+    )
+    orders = orders[inside | (orders["loss"] != 0.0)]
     names = {"cohort": ("cohort", "first"), "clearer": ("clearer", "first")}
     table = orders.groupby(column, sort=True).agg(
         **(names if by == "account" else {}),

@@ -163,10 +163,17 @@ class RecordedCascade:
     def _forced(self) -> ForcedFlow:
         return forced_flow(self.liquidations, self.price_causes)
 
+    @cached_property
+    def _last_flows(self) -> dict[Window, Flows]:
+        return {}
+
     def _flows(self, window: tuple[float, float] | None = None) -> Flows:
         """Return forced orders tied to the losses of those that broke in the window."""
         ticks = window_of(window, self.tick_seconds)
-        return tied(self._forced, ticks.of(self.losses()))
+        if ticks not in self._last_flows:
+            self._last_flows.clear()
+            self._last_flows[ticks] = tied(self._forced, ticks.of(self.losses()))
+        return self._last_flows[ticks]
 
     def _breaks(self, ticks: Window) -> pd.DataFrame:
         """Return the breaks in a window, typed also where none were recorded."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from sim.cascade.attribution import cross_impacts, forced_orders
@@ -54,38 +53,13 @@ def forced_flow(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> Force
     return ForcedFlow(orders, rest)
 
 
-def forced_losses(losses: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
-    """Return the forced rows of `losses` with the batch that each came from.
+def forced_losses(losses: pd.DataFrame) -> pd.DataFrame:
+    """Return the forced rows of `losses` with `source_clearer`, whose orders caused them.
 
-    Parameters
-    ----------
-    losses : pandas.DataFrame
-        As ``Cascade.losses`` gives it.
-    orders : pandas.DataFrame
-        As ``forced_flow`` gives it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The forced rows with `source_clearer`, whose orders they were, and `source_tick` of the
-        batch: the one that `losses` names, else the last batch of that clearer, market and
-        generation at or before the tick of the break, else -1.
+    With `source`, `source_tick` and `source_generation` it names the batch.
     """
     forced = losses[losses["cause"].str.startswith(LIQUIDATION_CAUSE)]
-    forced = forced.assign(source_clearer=forced["cause"].str[len(LIQUIDATION_CAUSE) :])
-    if "source_tick" in forced.columns:
-        return forced
-    batches = orders.loc[orders["share"] != 0.0, BATCH].drop_duplicates()
-    batches = batches.assign(source_tick=batches["tick"])
-    batches = batches.rename(columns={
-        "clearer": "source_clearer", "market": "source", "generation": "source_generation",
-    }).sort_values("tick", kind="stable")  # fmt: skip
-    keys = ["source_clearer", "source", "source_generation"]
-    row = np.arange(len(forced))
-    ordered = forced.assign(row=row).sort_values("tick", kind="stable")
-    found = pd.merge_asof(ordered, batches, on="tick", by=keys).sort_values("row")
-    ticks = found["source_tick"].fillna(-1).to_numpy(dtype=np.int64)
-    return forced.assign(source_tick=ticks)
+    return forced.assign(source_clearer=forced["cause"].str[len(LIQUIDATION_CAUSE) :])
 
 
 def caused(

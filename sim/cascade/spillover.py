@@ -155,7 +155,7 @@ def loss_matrix(long: pd.DataFrame, groups: list[str], margins: bool) -> pd.Data
     square = [*groups, *others]
     causes = sorted(set(long.loc[long["source_kind"] == "cause", "source"]))
     columns = [*square, MONEY] if MONEY in set(long["target"]) else square
-    table = long.groupby(["source", "target"])["loss"].sum().unstack(fill_value=0.0)
+    table = long.groupby(["source", "target"])["loss"].sum().unstack(fill_value=0)
     matrix = table.reindex(
         index=pd.Index([*square, *causes], name="source", dtype="str"),
         columns=pd.Index(columns, name="target", dtype="str"),

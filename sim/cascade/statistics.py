@@ -239,7 +239,7 @@ def forced_share_of_moves(price_causes: pd.DataFrame) -> pd.DataFrame:
     kind = kind.mask(text.str.startswith("trade:"), "voluntary")
     kind = kind.mask(text.str.startswith(LIQUIDATION_CAUSE), "forced")
     size = causes.assign(kind=kind, size=causes["price_move"].abs())
-    table = size.groupby(["market", "kind"])["size"].sum().unstack(fill_value=0.0)
+    table = size.groupby(["market", "kind"])["size"].sum().unstack(fill_value=0)
     names = ["forced", "voluntary", "exogenous", "other"]
     table = table.reindex(columns=names, fill_value=0.0).astype(np.float64)
     table.columns.name = None

@@ -28,11 +28,23 @@ LOSS_COLUMNS = (
     "through", "cause", "source", "source_generation", "source_tick", "loss",
 )  # fmt: skip
 
-REQUIRED_TABLES = ("liquidations", "price_causes", "prices", "venues")
-"""Tables that every version of a run folder holds."""
+REQUIRED_TABLES = {
+    "liquidations": LIQUIDATION_COLUMNS,
+    "price_causes": CAUSE_COLUMNS,
+    "prices": PRICE_COLUMNS,
+    "venues": VENUE_COLUMNS,
+}
+"""Columns of the tables that every version of a run folder holds."""
 
-OPTIONAL_TABLES = ("breaks", "break_exposures", "break_flows", "value_moves")
-"""Tables that say what each broken account lost to which cause."""
+LOSS_TABLES = {
+    "breaks": (*BREAK_COLUMNS, "first_window", "window"),
+    "break_exposures": ("break_id", "through", "value", "exposure"),
+    "break_flows": ("break_id", "through", "cause", "loss"),
+    "value_moves": (
+        "window", "tick", "value", "venue", "symbol", "cause", "generation", "move",
+    ),
+}  # fmt: skip
+"""Columns of the tables that say what each broken account lost to which cause."""
 
 _INTEGERS = frozenset({"tick", "generation", "break_id", "source_generation", "source_tick"})
 _NUMBERS = frozenset({"quantity", "notional", "price_move", "last_price", "time", "loss"})

@@ -12,6 +12,8 @@ from sim.cli.options import Json, nearest
 
 if TYPE_CHECKING:
     from sim.cascade import Cascade
+    from sim.cascade.loading import RecordedRun
+    from sim.cascade.spillover import By
 
 VIEWS = ("accounts", "cohorts", "venues", "assets")
 ENDINGS = (".graphml", ".gexf", ".json", ".parquet")
@@ -50,6 +52,11 @@ Exports = Annotated[
 ]
 
 
+Figures = Annotated[
+    bool, typer.Option("--figures", help="Draw the cascade into RUN_DIR/cascade as SVG and PNG.")
+]
+
+
 class Asked(NamedTuple):
     """What a user asked for.
 
@@ -76,20 +83,24 @@ def cascade(
     view: View = None,
     window: WindowText = None,
     export: Exports = None,
+    figures: Figures = False,
     as_json: Json = False,
 ) -> None:
-    """Show who broke whom in a finished run: generations, spillover, sellers and victims."""
+    """Show who broke whom in a finished run."""
     asked = Asked(run_dir, _view(view), _window(window), tuple(_export(f) for f in export or ()))
+    from sim.cascade import Cascade
     from sim.cascade.loading import read_run
 
-    missing = read_run(run_dir).missing
-    from sim.cascade import Cascade
-
-    found = Cascade.load(run_dir)
-    if asked.view in ("venues", "assets") and missing:
-        _refuse(str(run_dir), "RUN_DIR", _lacks(missing), f"for --view {asked.view}, {NEWER}")
-    files = _written(found, asked)
-    document = {**_document(found, asked, missing), "exports": [str(file) for file in files]}
+    run = read_run(run_dir)
+    if asked.view in GROUPS and run.missing:
+        _refuse(str(run_dir), "RUN_DIR", _lacks(run.missing), f"for --view {asked.view}, {NEWER}")
+    found = Cascade(**run.tables, bases=run.bases)
+    if asked.view in GROUPS and not found.has_losses and len(found.liquidations):
+        _refuse(str(run_dir), "RUN_DIR", "no rows in breaks.parquet",
+                f"for --view {asked.view}, {NEWER}")  # fmt: skip
+    document = _document(found, asked, run.missing)
+    document["exports"] = [str(file) for file in _written(found, asked)]
+    document["figures"] = [str(file) for file in _drawn(found, run, asked)] if figures else []
     if as_json:
         from sim.cli.console import emit_json
 
@@ -99,6 +110,9 @@ def cascade(
 
         emit_document(document)
 
+
+GROUPS = ("venues", "assets")
+"""Views that need losses."""
 
 NEWER = "a folder written by this version, with record.breaks on: run the scenario again"
 
@@ -122,6 +136,7 @@ def _document(found: Cascade, asked: Asked, missing: tuple[str, ...]) -> dict[st
         "view": asked.view or "accounts",
         "window": None if window is None else list(window),
         "missing": list(missing),
+        "recorded": found.has_losses,
         "generations": _rows(generations.merge(ratio, on="generation", how="left")),
         "branching_ratio": found.branching_ratio,
         "amplification": found.amplification().to_dict(),
@@ -129,6 +144,8 @@ def _document(found: Cascade, asked: Asked, missing: tuple[str, ...]) -> dict[st
         "sellers": _rows(found.sellers(who, window).head(TOP)),
     }
     if not found.has_losses:
+        for row in document["sellers"]:
+            del row["loss_caused"], row["children"]
         return document
     by: Any = {"cohorts": "cohort", "assets": "asset"}.get(asked.view or "", "venue")
     matrix = found.spillover(by, "loss", window=window)
@@ -159,6 +176,34 @@ def _written(found: Cascade, asked: Asked) -> list[Path]:
     level: Any = asked.view or "accounts"
     graph = found.graph(level, window=asked.window)
     return [export_graph(graph, file) for file in asked.exports]
+
+
+def _drawn(found: Cascade, run: RecordedRun, asked: Asked) -> list[Path]:
+    """Draw the figures of the whole run."""
+    from sim.cli.console import say
+    from sim.report.cascade_figures import CascadeFrames, missing, save_cascade_figures
+    from sim.report.context import RunContext
+
+    groups: tuple[By, ...] = ("venue", "asset", "cohort") if found.has_losses else ()
+    frames = CascadeFrames(
+        found.liquidations,
+        found.price_causes,
+        losses=found.losses(),
+        spillover={by: found.spillover(by, "loss") for by in groups},
+        graph=found.graph("auto"),
+    )
+    context = RunContext.of_run(
+        run.manifest, run.summary, prices=run.tables["prices"], venues=run.tables["venues"],
+        liquidations=run.tables["liquidations"], price_causes=run.tables["price_causes"],
+    )  # fmt: skip
+    for name, why in missing(frames).items():
+        if name not in OF_STATES:
+            say(f"no figure {name}: {why}")
+    return save_cascade_figures(frames, asked.run_dir / "cascade", context)
+
+
+OF_STATES = ("ladder", "critical_surface")
+"""Figures that are not of a finished run."""
 
 
 def _view(text: str | None) -> str | None:

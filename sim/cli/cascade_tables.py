@@ -16,6 +16,11 @@ _HEADINGS = {
     "loss_caused": "loss\ncaused", "by_whom": "most by", "clearer": "venue",
     "account_id": "account",
 }  # fmt: skip
+_LABELS = {
+    "accounts": "accounts broken", "depth": "depth [generations]", "breadth": "breadth [accounts]",
+    "duration": "duration [s]", "loss": "loss [numeraire]", "children": "broken per broken account",
+    "largest_cluster": "largest cluster [breaks]",
+}  # fmt: skip
 _TEXTS = ("account", "cohort", "clearer", "venue", "account_id", "group", "by_whom", "source")
 
 
@@ -28,22 +33,26 @@ def emit_document(document: Mapping[str, Any]) -> None:
     _emit_rows("generations", _shortened(document["generations"]))
     if "spillover" in document:
         _emit_spillover(document["spillover"])
-    sellers = "sellers: what their forced orders cost accounts that broke"
-    _emit_rows(sellers, document["sellers"])
-    _emit_rows("victims: loss of broken accounts since healthy", document.get("victims", []))
+    order = "dearest to others" if document["recorded"] else "largest"
+    _emit_rows(f"sellers, {order} first", document["sellers"])
+    _emit_rows("victims, by what they lost since healthy", document.get("victims", []))
     _emit_statistics(document)
     for file in document["exports"]:
         emit(f"graph written to {file}\n")
+    for file in document["figures"]:
+        emit(f"figure written to {file}\n")
 
 
 def _opening(document: Mapping[str, Any]) -> str:
     lines = [document["folder"]]
     if document["window"] is not None:
         start, end = document["window"]
-        lines.append(f"from {start:g} s up to {end:g} s")
+        lines.append(f"only {start:g} s <= time < {end:g} s after the start")
     if document["missing"]:
         tables = ", ".join(f"{name}.parquet" for name in document["missing"])
         lines.append(f"without losses: the folder has no {tables}; run the scenario again for them")
+    elif document["generations"] and not document["recorded"]:
+        lines.append("without losses: the scenario has record.breaks off")
     if not document["generations"]:
         lines.append("nobody was liquidated")
     return "\n".join(lines) + "\n\n"
@@ -80,7 +89,7 @@ def _emit_spillover(spillover: Mapping[str, Any]) -> None:
         for source, row in zip(spillover["sources"], loss, strict=True)
     ]
     rows.append(("total", *(_cell(value) for value in (*totals, sum(totals)))))
-    title = f"loss of broken accounts by {spillover['by']}: who or what caused it, who bore it"
+    title = f"loss by {spillover['by']}: rows caused it, columns bore it"
     emit_table(title, ("caused by", *spillover["targets"], "total"), rows)
     if len(spillover["net"]) > 1:
         _emit_rows("own: caused and borne; net: outflow less inflow", spillover["net"])
@@ -91,7 +100,7 @@ def _emit_statistics(document: Mapping[str, Any]) -> None:
     tail = figures.pop("tail", None)
     markets = [figures.pop(name) for name in ("forced_move", "forced_share_of_moves")]
     notional = figures.pop("notional")
-    rows = [(name.replace("_", " "), _cell(value)) for name, value in figures.items()]
+    rows = [(_LABELS.get(name, name.replace("_", " ")), _cell(v)) for name, v in figures.items()]
     rows += [(f"notional, {kind}", _cell(value)) for kind, value in notional.items()]
     rows.append(("branching ratio, whole run", _cell(document["branching_ratio"])))
     if tail is not None:

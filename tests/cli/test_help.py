@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.command import ROOT, invoke, start
 
-VERBS = ("run", "validate", "margin", "list", "show", "replay", "schema", "doctor")
+VERBS = ("run", "validate", "margin", "list", "show", "cascade", "replay", "schema", "doctor")
 HEAVY = ("numpy", "pandas", "numba", "mesa", "matplotlib", "networkx", "duckdb", "pydantic", "rich")
 
 
