@@ -43,7 +43,10 @@ def test_the_present_price_stands_in_both_panels() -> None:
     texts = texts_of(figure)
     assert {"longs sold", "shorts bought back"} <= set(texts)
     assert "move of BTC from the present price (dashed) [%]" in texts
-    assert any(text.startswith("BTC: ") and "sold at" in text for text in texts)
+    low, high = (ladder.amount(frame.loc[frame["move"] == m, "notional"].sum(), "$")
+                 for m in (frame["move"].min(), frame["move"].max()))  # fmt: skip
+    minus = "\N{MINUS SIGN}"
+    assert f"Closed by force at BTC {minus}40 %: {low}, at +40 %: {high}" in texts
 
 
 def test_a_ladder_of_falls_only_speaks_of_sales() -> None:
@@ -51,6 +54,14 @@ def test_a_ladder_of_falls_only_speaks_of_sales() -> None:
     texts = texts_of(ladder.figure(frame[frame["move"] <= 0.0]))
     assert "longs sold" in texts
     assert not any("bought" in text for text in texts)
+
+
+def test_what_the_other_side_closes_is_said() -> None:
+    """Accounts that lose on a fall may close shorts as well."""
+    frame = synthetic_cascade.ladder(1)
+    frame.loc[(frame["move"] == -0.4) & (frame["side"] == "buy"), "notional"] = 3e9
+    figure = ladder.figure(frame, synthetic_cascade.context(1))
+    assert any("bought at \N{MINUS SIGN}40 %: " + r"\$3bn" in text for text in texts_of(figure))
 
 
 def test_an_empty_ladder_is_a_sentence_and_a_wrong_one_refused() -> None:
