@@ -12,9 +12,11 @@ from matplotlib.patches import PathPatch
 
 from sim.report import RunContext, sankey, spillover
 from sim.report.matrix import MAX_CAUSES, colours, loss_matrix
-from sim.report.sankey import apart
+from sim.report.sankey import apart, fitted
+from sim.report.shocks import text_width
 from sim.report.style import looks
 from tests.report import synthetic_cascade
+from tests.report.overlap import assert_no_overlap
 from tests.report.test_figures import texts_of
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda value: round(value, 3))
@@ -140,6 +142,33 @@ def test_labels_stand_apart_in_order_and_near(places: list[float], line: float) 
     inside = len(middle) and middle[0] >= line / 2 and middle[-1] <= 1.0 - line / 2
     if far and inside:
         np.testing.assert_allclose(found, middle, atol=1e-9)
+
+
+def test_long_names_stay_on_paper() -> None:
+    """Labels are written smaller, then cut; sums are never cut."""
+    frame = synthetic_cascade.matrix(12)
+    names = {name: f"{name}/AVAX_USDC-PERPETUAL-{40 * 'x'}" for name in frame.columns}
+    frame = frame.rename(index=names, columns=names)
+    figure = sankey.figure(frame, synthetic_cascade.context(12), by="market")
+    assert_no_overlap(figure, "flows")
+    texts = texts_of(figure)
+    assert sum("\N{HORIZONTAL ELLIPSIS}  " in text for text in texts) >= 20
+    short = frame.rename(index=lambda n: n.split("-xxx")[0], columns=lambda n: n.split("-xxx")[0])
+    figure = spillover.figure(short, synthetic_cascade.context(12), by="market")
+    assert_no_overlap(figure, "spillover")
+    assert "aevo/AVAX_USDC-PERPETUAL" in texts_of(figure)
+
+
+@given(st.lists(st.text("abW_ -", max_size=60), max_size=8), st.floats(60.0, 200.0))
+@settings(max_examples=30, deadline=None)
+def test_fitted_labels_fit(names: list[str], room: float) -> None:
+    texts, size = fitted([(name, "$1m (2 %)") for name in names], room)
+    assert len(texts) == len(names)
+    for name, text in zip(names, texts, strict=True):
+        assert text.endswith("  $1m (2 %)")
+        assert (
+            text_width(text, size) <= room or len(name) <= 1 or text[1] == "\N{HORIZONTAL ELLIPSIS}"
+        )
 
 
 def test_venues_keep_their_colours_and_causes_are_grey() -> None:
