@@ -112,11 +112,14 @@ def figure(
 
 
 def _title(data: NetworkData) -> str:
-    shown = int((data.nodes["kind"] == OWNER).sum())
-    count = f"{shown:,}" if shown == data.owners else f"the {shown:,} largest of {data.owners:,}"
-    last = data.last + 1
-    rounds = "1 generation" if last == 1 else f"{last} generations"
-    what = data.what[:-1] if shown == data.owners == 1 else data.what
+    owners = data.nodes[data.nodes["kind"] == OWNER]
+    shown, count = len(owners), f"{len(owners):,}"
+    if data.what == "cohorts":
+        count = f"{owners['label'].nunique():,}"
+    elif shown < data.owners:
+        count = f"the {shown:,} largest of {data.owners:,}"
+    rounds = "1 generation" if data.last == 0 else f"{data.last + 1} generations"
+    what = data.what[:-1] if count == "1" else data.what
     return f"Who broke whom: {count} {what} in {rounds}"
 
 
@@ -160,7 +163,8 @@ def _draw_edges(ax: Axes, data: NetworkData, plan: Layout, look: dict[str, Look]
             continue
         weight = data.edges["weight"].to_numpy(dtype=np.float64)
         here = here[np.argsort(-weight[here], kind="stable")][:MAX_BUNDLES]
-        width = _THICKEST[data.bundled] * np.sqrt(weight[here] / weight[here].max())
+        thickest = _THICKEST[data.bundled] * (0.4 if relation == PASSED else 1.0)
+        width = thickest * np.sqrt(weight[here] / weight[here].max())
         colour = {NEWS: [_NEWS], PASSED: [_PASSED], BROKE: [_BROKE]}.get(
             relation, [look[venue].colour for venue in data.edges["venue"].iloc[here]]
         )

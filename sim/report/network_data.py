@@ -11,12 +11,12 @@ import pandas as pd
 
 from sim.core.arrays import FloatArray
 from sim.report.matrix import EXOGENOUS, OTHER_CAUSES
+from sim.report.network_cohorts import SEVERAL, cohorts_by_venue
 
 OWNER, MARKET, CAUSE = "owner", "market", "cause"
 SOLD, BROKE, PASSED, NEWS = "sold", "broke", "passed", "news"
 COLLATERAL = "collateral"
 """Sector of the values of collateral, which are hubs as markets are."""
-SEVERAL = "several venues"
 MAX_CAUSES = 6
 MAX_LINES = 400
 """Edges drawn one by one; more are drawn as bundles of a generation, venue and market."""
@@ -45,7 +45,7 @@ class NetworkData:
         Whether edges are summed over the owners of a venue and generation, those that are no
         nodes of the picture included.
     owners : int
-        Accounts or cohorts of the whole graph.
+        Accounts, or parts of cohorts, of the whole graph.
     last : int
         Last generation of the whole graph; -1 without owners.
     what : str
@@ -72,7 +72,7 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     graph : networkx.DiGraph or networkx.MultiDiGraph
         As ``Cascade.graph()`` gives it.
     most : int
-        Accounts or cohorts to draw, >= 1.
+        Accounts, or parts of cohorts, to draw, >= 1.
 
     Raises
     ------
@@ -81,6 +81,8 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     """
     if most < 1:
         raise ValueError(f"most is {most}; a picture has at least 1 account")
+    cohorts = [name for name, kind in graph.nodes(data="kind") if str(kind) == "cohort"]
+    graph = cohorts_by_venue(graph) if cohorts else graph
     nodes, clearers = _nodes(graph)
     edges = _edges(graph, nodes, clearers)
     nodes = _weighed(nodes.assign(venue=_venues(nodes, clearers)), edges)
@@ -97,7 +99,6 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     edges = edges.assign(**{end: place[edges[end].to_numpy()] for end in ("source", "target")})
     if not bundled:
         edges = edges[(edges["source"] >= 0) & (edges["target"] >= 0)]
-    cohorts = any(str(name).startswith("cohort:") for name in graph)
     return NetworkData(
         nodes[drawn].reset_index(drop=True), edges.reset_index(drop=True), bundled,
         int(owner.sum()), int(nodes["generation"].max()) if len(nodes) else -1,

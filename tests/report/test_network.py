@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sim.report import RunContext, network
-from sim.report.network_data import MAX_LINES, SEVERAL, network_data
+from sim.report.network_cohorts import SEVERAL
+from sim.report.network_data import MAX_LINES, network_data
 from sim.report.network_layout import HUBS, layout
 from sim.report.style import save
 from tests.report import synthetic_cascade
@@ -112,23 +113,28 @@ def test_it_is_readable_at_50_and_at_5000(accounts: int, venues: int) -> None:
     assert lines <= 1500
 
 
-def test_a_graph_by_cohorts_has_a_sector_for_those_on_several_venues() -> None:
+def test_cohorts_are_parted_by_venue_and_generation() -> None:
+    """By the clearer of an order, and by the market that broke them."""
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     for venue in ("a", "b"):
         graph.add_node(f"venue:{venue}", kind="venue", label=venue)
         graph.add_node(f"market:{venue}/X", kind="market", label=f"{venue}/X", venue=venue)
-    for name, venues in (("retail", "ab"), ("funds", "b")):
-        graph.add_node(f"cohort:{name}", kind="cohort", label=name, generation=0, notional=5.0)
-        for venue in venues:
-            graph.add_edge(f"cohort:{name}", f"venue:{venue}", relation="clears")
-            graph.add_edge(f"cohort:{name}", f"market:{venue}/X", relation="forced_order",
-                           price_move=-0.1)  # fmt: skip
+    graph.add_node("cause:funding", kind="cause", label="funding")
+    graph.add_node("cohort:retail", kind="cohort", label="retail", generation=0, notional=5.0)
+    for venue, generation, notional in (("a", 0, 3.0), ("a", 1, 4.0), ("b", 1, 5.0)):
+        graph.add_edge("cohort:retail", f"venue:{venue}", relation="clears")
+        graph.add_edge("cohort:retail", f"market:{venue}/X", relation="forced_order",
+                       clearer=venue, generation=generation, notional=notional)  # fmt: skip
+        graph.add_edge(f"market:{venue}/X", "cohort:retail", relation="break",
+                       generation=generation, loss=1.0)  # fmt: skip
+    graph.add_edge("cause:funding", "cohort:retail", relation="cause", loss=2.0, generation=1)
     data = network_data(graph)
-    venue = dict(zip(data.nodes["name"], data.nodes["venue"], strict=True))
-    assert (venue["cohort:retail"], venue["cohort:funds"]) == (SEVERAL, "b")
-    assert data.edges["weight"].tolist() == pytest.approx([0.1] * 3)
+    parts = data.nodes[data.nodes["kind"] == "owner"]
+    found = {(row.venue, row.generation): row.weight for row in parts.itertuples()}
+    assert found == {("a", 0): 3.0, ("a", 1): 4.0, ("b", 1): 5.0, (SEVERAL, 1): 0.0}
+    assert len(data.edges) == 7
     texts = texts_of(network.figure(graph, RunContext(venues=("a", "b"))))
-    assert "Who broke whom: 2 cohorts in 1 generation" in texts
+    assert "Who broke whom: 1 cohort in 2 generations" in texts
 
 
 def test_of_many_causes_the_smallest_are_one() -> None:
