@@ -66,10 +66,9 @@ def figure(
 ) -> Figure:
     """Draw who moved which market and which market broke whom.
 
-    A sector for each venue; in it the venue's markets on the inner circle and the accounts it
-    clears around, a ring for each generation. Up to 400 edges are drawn one by one; more are
-    summed by venue, generation and market. Widths grow with the square root of weight within a
-    relation, areas of nodes with notional.
+    Each venue has a sector, with its markets on the inner circle and its accounts around, a ring
+    for each generation. More than 400 edges are summed by venue, generation and market. Widths
+    grow with the square root of weight within a relation, areas of nodes with notional.
 
     Parameters
     ----------

@@ -118,6 +118,10 @@ def test_the_order_of_rows_does_not_matter() -> None:
     one, two = losses.loss_bars(frame), losses.loss_bars(frame.sample(frac=1.0, random_state=1))
     assert one.causes == two.causes
     np.testing.assert_allclose(one.loss, two.loss, rtol=1e-12)
+    as_categories = frame.astype({"cause": "category", "clearer": "category"})
+    three = losses.loss_bars(as_categories[as_categories["cause"] != "fees"])
+    assert set(three.causes) <= set(one.causes)
+    assert three.loss.sum() == pytest.approx(frame.loc[frame["cause"] != "fees", "loss"].sum())
 
 
 def test_troughs_are_where_prices_were_farthest() -> None:
