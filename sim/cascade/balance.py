@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.cascade.sellers import BATCH, ForcedFlow, forced_flow, forced_losses
-from sim.cascade.tables import LIQUIDATION_CAUSE, LOSS_COLUMNS, checked
+from sim.cascade.losses import coded
+from sim.cascade.sellers import BATCH, ForcedFlow, forced_flow, forced_losses, forced_rows
+from sim.cascade.tables import EXOGENOUS_CAUSE, LOSS_COLUMNS, checked
 from sim.core.arrays import FloatArray
 
 OUTSIDE = -1
@@ -39,7 +40,7 @@ class Flows(NamedTuple):
         Batches without a recorded order: `clearer, market, tick, generation, price_move` [1, log
         price], `loss` [numeraire].
     losses : pandas.DataFrame
-        As ``Cascade.losses`` gives them, with `wave`.
+        As ``Cascade.losses`` gives them, with `wave`; text as categories.
     forced : pandas.DataFrame
         The forced rows of `losses`, with `source_clearer`, whose orders caused them.
     """
@@ -65,19 +66,10 @@ def tied(flow: ForcedFlow, losses: pd.DataFrame) -> Flows:
     An order carries ``share * loss of its batch``, a batch without a moving order stands in
     `rest`; together they sum to the forced part of `losses`.
     """
-    losses = checked(losses, LOSS_COLUMNS, "losses")
-    is_forced = losses["cause"].str.startswith(LIQUIDATION_CAUSE)
-    source = losses["source"].where(~is_forced | (losses["source"] != ""), losses["through"])
-    losses = losses.assign(
-        wave=losses["source_generation"].where(is_forced, OUTSIDE),
-        source=source,
-        through=losses["through"].where(losses["through"] != "", source),
-    )
+    losses = _complete(coded(checked(losses, LOSS_COLUMNS, "losses")))
     forced = forced_losses(losses)
-    batches = forced.rename(columns={own: name for name, own in _SOURCE.items()} | {
-        "clearer": "victim_clearer", "tick": "victim_tick", "generation": "victim_generation",
-    })  # fmt: skip
-    batches = batches.groupby(BATCH, sort=True, as_index=False)[["loss"]].sum()
+    batches = condensed(forced, list(_SOURCE.values()))
+    batches = batches.rename(columns={own: name for name, own in _SOURCE.items()})
     orders = flow.orders.merge(batches, on=BATCH, how="left")
     loss = orders["share"] * orders["loss"].fillna(0.0)
     moving = flow.orders.loc[flow.orders["share"] != 0.0, BATCH].drop_duplicates()
@@ -86,6 +78,52 @@ def tied(flow: ForcedFlow, losses: pd.DataFrame) -> Flows:
     rest = flow.rest[[*BATCH, "price_move"]].merge(orphans, on=BATCH, how="outer")
     rest[["price_move", "loss"]] = rest[["price_move", "loss"]].fillna(0.0)
     return Flows(orders.assign(loss=loss), rest, losses, forced)
+
+
+def _complete(losses: pd.DataFrame) -> pd.DataFrame:
+    """Add `wave`; let forced losses have a source, and those with a source a `through`."""
+    is_forced = forced_rows(losses["cause"])
+    wave = losses["source_generation"].where(is_forced, OUTSIDE)
+    adrift = is_forced & (losses["source"] == "").to_numpy()
+    if adrift.any():
+        source = losses["source"].astype("str").where(~adrift, losses["through"].astype("str"))
+        losses = losses.assign(source=source.astype("category"))
+    nowhere = ((losses["through"] == "") & (losses["source"] != "")).to_numpy()
+    if nowhere.any():
+        through = losses["through"].astype("str").where(~nowhere, losses["source"].astype("str"))
+        losses = losses.assign(through=through.astype("category"))
+    return losses.assign(wave=wave)
+
+
+def condensed(losses: pd.DataFrame, keys: list[str], value: str = "loss") -> pd.DataFrame:
+    """Return the sum of a column by others, sorted, with text as text again."""
+    rows = losses.groupby(keys, sort=True, observed=True, as_index=False)[[value]].sum()
+    texts = [name for name in keys if isinstance(rows[name].dtype, pd.CategoricalDtype)]
+    return rows.astype(dict.fromkeys(texts, "str"))
+
+
+def per_break(losses: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per break.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `break_id` (sorted), `generation`, `clearer`, `account_id`, `cohort`, `loss` [numeraire]
+        and of it `forced` and `exogenous`.
+    """
+    known, first, number = np.unique(
+        losses["break_id"].to_numpy(dtype=np.int64), return_index=True, return_inverse=True
+    )
+    about = losses[["break_id", "generation", "clearer", "account_id", "cohort"]].iloc[first]
+    texts = dict.fromkeys(["clearer", "account_id", "cohort"], "str")
+    loss = losses["loss"].to_numpy(dtype=np.float64)
+    outside = (losses["cause"] == EXOGENOUS_CAUSE).to_numpy(dtype=np.bool_)
+    parts = {"loss": True, "forced": (losses["wave"] != OUTSIDE).to_numpy(), "exogenous": outside}
+    sums = {
+        name: np.bincount(number, weights=np.where(which, loss, 0.0), minlength=len(known))
+        for name, which in parts.items()
+    }
+    return about.astype(texts).reset_index(drop=True).assign(**sums)
 
 
 def children(flows: Flows) -> FloatArray:
@@ -98,10 +136,10 @@ def children(flows: Flows) -> FloatArray:
     generation 0, has no parents.
     """
     hurt = flows.forced[(flows.forced["loss"] > 0.0) & (flows.forced["generation"] >= 1)]
-    whole = hurt.groupby("break_id")["loss"].transform("sum")
-    parts = hurt.assign(part=hurt["loss"] / whole)
-    keys = list(_SOURCE.values())
-    batches = parts.groupby(keys, sort=True, as_index=False)[["part"]].sum()
+    _, number = np.unique(hurt["break_id"].to_numpy(dtype=np.int64), return_inverse=True)
+    loss = hurt["loss"].to_numpy(dtype=np.float64)
+    parts = hurt.assign(part=loss / np.bincount(number, weights=loss)[number])
+    batches = condensed(parts, list(_SOURCE.values()), "part")
     batches = batches.rename(columns={own: name for name, own in _SOURCE.items()})
     part = flows.orders[[*BATCH, "share"]].merge(batches, on=BATCH, how="left")
     found = part["share"].to_numpy(dtype=np.float64) * part["part"].fillna(0.0)

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from sim.cascade.balance import Flows
+from sim.cascade.balance import Flows, condensed
 from sim.cascade.sellers import BATCH
 from sim.core.arrays import IntArray
 
@@ -42,8 +42,8 @@ def cluster_of(flows: Flows) -> pd.Series:
         return pd.Series(np.zeros(0, dtype=np.int64), index=index, name="cluster")
     own = _own_batches(flows)
     hurt = flows.forced[(flows.forced["loss"] > 0.0) & (flows.forced["generation"] >= 1)]
-    hurt = hurt[["break_id", *_SOURCE]].set_axis(["break_id", *BATCH], axis=1)
-    ties = pd.concat([own, hurt], ignore_index=True).drop_duplicates()
+    hurt = condensed(hurt, ["break_id", *_SOURCE])[["break_id", *_SOURCE]]
+    ties = pd.concat([own, hurt.set_axis(["break_id", *BATCH], axis=1)], ignore_index=True)
     batch = ties.groupby(BATCH, sort=False).ngroup().to_numpy(dtype=np.int64)
     place = np.searchsorted(ids, ties["break_id"].to_numpy(dtype=np.int64))
     number = len(ids) + (int(batch.max()) + 1 if len(batch) else 0)

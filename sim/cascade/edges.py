@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import networkx as nx
 import pandas as pd
 
-from sim.cascade.balance import OUTSIDE, Flows
+from sim.cascade.balance import OUTSIDE, Flows, condensed
 from sim.cascade.tables import LIQUIDATION_CAUSE, with_market
 from sim.cascade.windows import Window
 
@@ -83,11 +83,16 @@ def add_causes(graph: nx.MultiDiGraph[str], recorded: Recorded, owner: str) -> N
     moved = moves.groupby(["cause", "market"], sort=True, as_index=False)[["price_move"]].sum()
     moved = moved.assign(place=_place(moved["market"]))
     losses = recorded.flows.losses
+    column = OWNERS[owner]
     other = losses[losses["wave"] == OUTSIDE]
-    place = _place(other["source"].where(other["source"] != "", other["through"]))
-    owners = f"{owner}:" + other[OWNERS[owner]].astype("str")
-    other = other.assign(place=place.where(place != "market:", owners))
-    lost = other.groupby(["cause", "place"], sort=True, as_index=False)[["loss"]].sum()
+    rows = condensed(other, ["cause", "source", "through"])
+    rows = rows[rows["through"] != ""]
+    place = _place(rows["source"].where(rows["source"] != "", rows["through"]))
+    money = condensed(other[other["through"] == ""], ["cause", column])
+    money = money.assign(place=f"{owner}:" + money[column].astype("str"))
+    both = [rows.assign(place=place), money]
+    lost = pd.concat([part[["cause", "place", "loss"]] for part in both], ignore_index=True)
+    lost = lost.groupby(["cause", "place"], sort=True, as_index=False)[["loss"]].sum()
     edges = moved.drop(columns="market").merge(lost, on=["cause", "place"], how="outer")
     edges = edges.assign(generation=OUTSIDE).fillna({"price_move": 0.0, "loss": 0.0})
     for name in sorted(edges["cause"].unique()):
@@ -98,16 +103,16 @@ def add_causes(graph: nx.MultiDiGraph[str], recorded: Recorded, owner: str) -> N
 def add_losses(graph: nx.MultiDiGraph[str], recorded: Recorded, owner: str) -> None:
     """Add what markets passed on to others, and what they cost those that broke."""
     losses = recorded.flows.losses
-    losses = losses[losses["through"] != ""]
-    onward = losses[(losses["source"] != "") & (losses["source"] != losses["through"])]
-    passed = onward.groupby(["source", "through", "wave"], sort=True, as_index=False)[["loss"]]
-    edges = passed.sum().rename(columns={"wave": "generation"})
+    losses = losses[(losses["through"] != "").to_numpy()]
+    passed = condensed(losses, ["source", "through", "wave"])
+    onward = (passed["source"] != "") & (passed["source"] != passed["through"])
+    edges = passed[onward].rename(columns={"wave": "generation"})
     _add_edges(graph, "passes", _place(edges["source"]), _place(edges["through"]), edges)
     column = OWNERS[owner]
     keys = [column, "generation", "through", "wave"]
     if owner == "account":
         keys = [column, "break_id", "generation", "through", "wave"]
-    rows = losses.groupby(keys, sort=True, as_index=False).agg(
+    rows = losses.groupby(keys, sort=True, observed=True, as_index=False).agg(
         tick=("tick", "min"), loss=("loss", "sum")
     )
     rows = rows.rename(columns={"wave": "source_generation"})

@@ -47,7 +47,7 @@ import networkx as nx
 import pandas as pd
 
 from sim.cascade.attribution import breaks as first_order_breaks
-from sim.cascade.balance import children
+from sim.cascade.balance import children, per_break
 from sim.cascade.edges import (
     OWNERS,
     Recorded,
@@ -136,7 +136,7 @@ def _add_owners(
         generation=("generation", "min"), notional=("notional", "sum"),
         accounts=("account_id", "nunique"), cohort=("cohort", "first"),
     )  # fmt: skip
-    hurt = recorded.flows.losses.groupby(column, sort=True).agg(
+    hurt = per_break(recorded.flows.losses).groupby(column, sort=True).agg(
         first=("generation", "min"), hit=("account_id", "nunique"), of=("cohort", "first"),
         loss=("loss", "sum"),
     )  # fmt: skip

@@ -55,26 +55,98 @@ def losses(
         Columns `LOSS_COLUMNS`, sorted by break, `through`, `cause`, `source`, generation and tick;
         `loss` [numeraire], positive where it hurt. The rows of a break sum to its loss.
     """
+    return decoded(coded_losses(breaks, exposures, flows, value_moves))
+
+
+def coded_losses(
+    breaks: pd.DataFrame,
+    exposures: pd.DataFrame,
+    flows: pd.DataFrame,
+    value_moves: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return what `losses` does, with columns of text as categories in sorted order.
+
+    There may be a hundred rows for each break: ten million in a large run.
+    """
     if breaks.empty:
-        return _without_rows(LOSS_COLUMNS)
-    parts = [_moved(breaks, exposures, value_moves)] if len(exposures) and len(value_moves) else []
+        return coded(_without_rows(LOSS_COLUMNS))
+    throughs = _names(exposures, flows, "through")
+    causes = _names(value_moves, flows, "cause")
+    parts = []
+    if len(exposures) and len(value_moves):
+        parts.append(_moved(breaks, exposures, value_moves, throughs, causes))
     if len(flows):
-        plain = flows[["break_id", "through", "cause", "loss"]]
-        parts.append(plain.assign(source="", source_generation=-1, source_tick=-1))
+        parts.append(pd.DataFrame({
+            "break_id": _whole(flows["break_id"]),
+            "through": _codes(throughs, flows["through"]), "cause": _codes(causes, flows["cause"]),
+            "source": 0, "source_generation": -1, "source_tick": -1,
+            "loss": flows["loss"].to_numpy(dtype=np.float64),
+        }))  # fmt: skip
     if not parts:
-        return _without_rows(LOSS_COLUMNS)
-    rows = pd.concat(parts, ignore_index=True)
-    rows = rows.groupby(["break_id", *_WHY], sort=True, as_index=False)["loss"].sum()
-    rows = rows[rows["loss"] != 0.0]
-    about = breaks.set_index("break_id")[ABOUT[1:]].loc[rows["break_id"]]
-    found = pd.concat([about.reset_index(), rows[[*_WHY, "loss"]].reset_index(drop=True)], axis=1)
-    return _typed(found)
+        return coded(_without_rows(LOSS_COLUMNS))
+    rows = _summed(pd.concat(parts, ignore_index=True))
+    names = {"through": throughs, "cause": causes, "source": _sources(value_moves)[0]}
+    for column, known in names.items():
+        rows[column] = pd.Categorical.from_codes(_whole(rows[column]), categories=known)
+    place = pd.Index(breaks["break_id"]).get_indexer(pd.Index(rows["break_id"]))
+    about = coded(breaks[ABOUT[1:]]).iloc[place].reset_index(drop=True)
+    return pd.concat([rows[["break_id"]], about, rows[[*_WHY, "loss"]]], axis=1)
+
+
+def _names(one: pd.DataFrame, other: pd.DataFrame, column: str) -> pd.Index:
+    """Return the distinct texts of a column in two tables, sorted."""
+    found = {str(name) for frame in (one, other) if len(frame) for name in frame[column].unique()}
+    return pd.Index(sorted(found), dtype="str")
+
+
+def _sources(value_moves: pd.DataFrame) -> tuple[pd.Index, IntArray]:
+    """Return the distinct sources, sorted from ``""`` on, and the number of each move's source."""
+    if not len(value_moves):
+        return pd.Index([""], dtype="str"), np.zeros(0, dtype=np.int64)
+    venue = value_moves["venue"].astype("str")
+    market = (venue + "/" + value_moves["symbol"].astype("str")).where(venue != "", "")
+    names = pd.Index(sorted({"", *market.unique()}), dtype="str")
+    return names, _codes(names, market)
+
+
+def _summed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows sorted by all columns but the loss, those alike summed, without zeros."""
+    keys = ["break_id", *_WHY]
+    columns = [_whole(rows[name]) for name in keys]
+    order = np.lexsort(columns[::-1])
+    columns = [column[order] for column in columns]
+    fresh = np.ones(len(rows), dtype=np.bool_)
+    if len(rows):
+        fresh[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    first = np.flatnonzero(fresh)
+    loss = rows["loss"].to_numpy(dtype=np.float64)[order]
+    total = np.add.reduceat(loss, first) if len(first) else loss
+    kept = total != 0.0
+    data = {name: column[first][kept] for name, column in zip(keys, columns, strict=True)}
+    return pd.DataFrame({**data, "loss": total[kept]})
+
+
+def coded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose columns of text are categories in sorted order."""
+    texts = [name for name in frame.columns if name in _TEXTS]
+    plain = [name for name in texts if not isinstance(frame[name].dtype, pd.CategoricalDtype)]
+    return frame.assign(**{name: frame[name].astype("str").astype("category") for name in plain})
+
+
+def decoded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose categories are text again."""
+    texts = [n for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)]
+    return _typed(frame.assign(**{name: frame[name].astype(object) for name in texts}))
 
 
 def _moved(
-    breaks: pd.DataFrame, exposures: pd.DataFrame, value_moves: pd.DataFrame
+    breaks: pd.DataFrame,
+    exposures: pd.DataFrame,
+    value_moves: pd.DataFrame,
+    throughs: pd.Index,
+    causes: pd.Index,
 ) -> pd.DataFrame:
-    """Return the losses through moves of values, a row for each exposure and move."""
+    """Return the losses through moves of values, a row for each exposure and move, in codes."""
     names = pd.Index(value_moves["value"].unique())
     exposures = exposures[exposures["value"].isin(names)]
     span = 1 + int(max(value_moves["window"].max(), breaks["window"].max()))
@@ -88,17 +160,16 @@ def _moved(
     size = np.searchsorted(where[order], high, side="right") - begin
     owner = np.repeat(np.arange(len(exposures)), size)
     place = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-    moves = value_moves.iloc[order[np.repeat(begin, size) + place]]
+    move = order[np.repeat(begin, size) + place]
     held = exposures["exposure"].to_numpy(dtype=np.float64)[owner]
-    market = moves["venue"].astype(str) + "/" + moves["symbol"].astype(str)
     return pd.DataFrame({
         "break_id": _whole(exposures["break_id"])[owner],
-        "through": exposures["through"].to_numpy(dtype=object)[owner],
-        "cause": moves["cause"].to_numpy(dtype=object),
-        "source": market.where(moves["venue"].astype(str) != "", "").to_numpy(dtype=object),
-        "source_generation": _whole(moves["generation"]),
-        "source_tick": _whole(moves["tick"]),
-        "loss": -held * moves["move"].to_numpy(dtype=np.float64),
+        "through": _codes(throughs, exposures["through"])[owner],
+        "cause": _codes(causes, value_moves["cause"])[move],
+        "source": _sources(value_moves)[1][move],
+        "source_generation": _whole(value_moves["generation"])[move],
+        "source_tick": _whole(value_moves["tick"])[move],
+        "loss": -held * value_moves["move"].to_numpy(dtype=np.float64)[move],
     })  # fmt: skip
 
 
@@ -156,7 +227,7 @@ def _shares(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.DataFr
 
 
 def _codes(names: pd.Index, values: pd.Series) -> IntArray:
-    return np.asarray(names.get_indexer(values), dtype=np.int64)
+    return np.asarray(names.get_indexer(pd.Index(values)), dtype=np.int64)
 
 
 def _whole(values: pd.Series) -> IntArray:

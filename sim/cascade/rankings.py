@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from sim.cascade.balance import Flows, children
-from sim.cascade.tables import EXOGENOUS_CAUSE
+from sim.cascade.balance import Flows, children, condensed, per_break
 from sim.cascade.windows import Window
 
 
@@ -71,27 +69,21 @@ def victims(flows: Flows, by: str) -> pd.DataFrame:
         If `by` is unknown.
     """
     column = _column(by)
-    losses = flows.losses
-    forced = losses["wave"].to_numpy(dtype=np.int64) >= 0
-    outside = (losses["cause"] == EXOGENOUS_CAUSE).to_numpy(dtype=np.bool_)
-    rows = losses.assign(
-        forced=losses["loss"].where(forced, 0.0),
-        exogenous=losses["loss"].where(outside, 0.0),
-        other=losses["loss"].where(~(forced | outside), 0.0),
-    )
+    rows = per_break(flows.losses)
+    rows = rows.assign(other=rows["loss"] - rows["forced"] - rows["exogenous"])
     names = {"cohort": ("cohort", "first"), "clearer": ("clearer", "first")}
     table = rows.groupby(column, sort=True).agg(
         **(names if by == "account" else {}),
         breaks=("break_id", "nunique"), generation=("generation", "min"), loss=("loss", "sum"),
         forced=("forced", "sum"), exogenous=("exogenous", "sum"), other=("other", "sum"),
     )  # fmt: skip
-    table = table.join(_dearest(losses, column)).rename_axis(by).reset_index()
+    table = table.join(_dearest(flows.losses, column)).rename_axis(by).reset_index()
     return table.sort_values(["loss", by], ascending=[False, True], ignore_index=True)
 
 
 def _dearest(losses: pd.DataFrame, column: str) -> pd.Series:
     """Return the cause that cost each group most."""
-    parts = losses.groupby([column, "cause"], sort=True, as_index=False)[["loss"]].sum()
+    parts = condensed(losses, [column, "cause"])
     parts = parts.sort_values([column, "loss", "cause"], ascending=[True, False, True])
     return parts.drop_duplicates(column).set_index(column)["cause"].rename("by_whom")
 

@@ -12,7 +12,7 @@ import pandas as pd
 from sim.cascade.attribution import forced_moves
 from sim.cascade.balance import Flows, tied
 from sim.cascade.loading import read_run
-from sim.cascade.losses import losses, seller_losses
+from sim.cascade.losses import coded_losses, decoded, seller_losses
 from sim.cascade.moves import tick_seconds
 from sim.cascade.sellers import ForcedFlow, forced_flow
 from sim.cascade.tables import (
@@ -140,7 +140,7 @@ class RecordedCascade:
         -----
         ``sim.cascade.losses`` states the formula.
         """
-        return self._lost.copy(deep=False)
+        return decoded(self._coded_losses)
 
     def seller_losses(self) -> pd.DataFrame:
         """Return the forced part of `losses`, split over the accounts whose orders moved prices.
@@ -156,8 +156,10 @@ class RecordedCascade:
         return seller_losses(self.losses(), self.liquidations, self.price_causes)
 
     @cached_property
-    def _lost(self) -> pd.DataFrame:
-        return losses(self.breaks, self.break_exposures, self.break_flows, self.value_moves)
+    def _coded_losses(self) -> pd.DataFrame:
+        """The losses, with text as categories."""
+        tables = (self.breaks, self.break_exposures, self.break_flows, self.value_moves)
+        return coded_losses(*tables)
 
     @cached_property
     def _forced(self) -> ForcedFlow:
@@ -172,7 +174,7 @@ class RecordedCascade:
         ticks = window_of(window, self.tick_seconds)
         if ticks not in self._last_flows:
             self._last_flows.clear()
-            self._last_flows[ticks] = tied(self._forced, ticks.of(self.losses()))
+            self._last_flows[ticks] = tied(self._forced, ticks.of(self._coded_losses))
         return self._last_flows[ticks]
 
     def _breaks(self, ticks: Window) -> pd.DataFrame:

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from sim.cascade.attribution import cross_impacts, forced_orders
 from sim.cascade.tables import LIQUIDATION_CAUSE
+from sim.core.arrays import BoolArray
 
 BATCH = ["clearer", "market", "tick", "generation"]
 _SOURCE = ["source_clearer", "source", "source_tick", "source_generation"]
@@ -53,13 +55,22 @@ def forced_flow(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> Force
     return ForcedFlow(orders, rest)
 
 
+def forced_rows(cause: pd.Series) -> BoolArray:
+    """Return which causes, given as categories, are forced orders."""
+    is_forced = cause.cat.categories.str.startswith(LIQUIDATION_CAUSE)
+    return np.asarray(is_forced, dtype=np.bool_)[cause.cat.codes.to_numpy(dtype=np.int64)]
+
+
 def forced_losses(losses: pd.DataFrame) -> pd.DataFrame:
     """Return the forced rows of `losses` with `source_clearer`, whose orders caused them.
 
-    With `source`, `source_tick` and `source_generation` it names the batch.
+    Columns of text are categories. With `source`, `source_tick` and `source_generation`
+    `source_clearer` names the batch.
     """
-    forced = losses[losses["cause"].str.startswith(LIQUIDATION_CAUSE)]
-    return forced.assign(source_clearer=forced["cause"].str[len(LIQUIDATION_CAUSE) :])
+    forced = losses[forced_rows(losses["cause"])]
+    cause = forced["cause"].cat.remove_unused_categories()
+    names = cause.cat.categories.str[len(LIQUIDATION_CAUSE) :]
+    return forced.assign(source_clearer=cause.cat.rename_categories(list(names)))
 
 
 def caused(
@@ -94,6 +105,8 @@ def caused(
     """
     origin = dict(zip(BATCH, _SOURCE, strict=True))
     batches = forced.groupby([*_SOURCE, *victim], sort=True, as_index=False)[[value]].sum()
+    texts = [n for n in batches.columns if isinstance(batches[n].dtype, pd.CategoricalDtype)]
+    batches = batches.astype(dict.fromkeys(texts, "str"))
     own = [name for name in seller if name not in origin]
     renamed = {**origin, **{name: f"seller_{name}" for name in own}}
     moving = orders.loc[orders["share"] != 0.0, [*BATCH, *own, "share"]].rename(columns=renamed)

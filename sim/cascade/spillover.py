@@ -24,7 +24,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from sim.cascade.balance import OUTSIDE, Flows
+from sim.cascade.balance import OUTSIDE, Flows, condensed
 from sim.cascade.sellers import caused
 
 By = Literal["venue", "market", "asset", "cohort"]
@@ -89,7 +89,7 @@ def spillover_long(
     if per is not None and per not in PER:
         raise ValueError(f"per is {per!r}; allowed: {', '.join(PER)}, None")
     forced = _grouped(flows.forced, by, bases, per)
-    other = _grouped(flows.losses[flows.losses["wave"] == OUTSIDE], by, bases, per)
+    other = _grouped(flows.losses[(flows.losses["wave"] == OUTSIDE).to_numpy()], by, bases, per)
     keys = ["target"] if per is None else [per, "target"]
     if by == "cohort":
         sold = caused(forced, flows.orders, ["cohort"], keys).rename(
@@ -109,20 +109,23 @@ def spillover_long(
 
 
 def _grouped(losses: pd.DataFrame, by: str, bases: dict[str, str], per: str | None) -> pd.DataFrame:
-    """Return losses with `target`, `group` of the source, and the column `per`."""
+    """Return losses with `target`, `group` of the source, and the column `per`, summed."""
+    if per == "minute":
+        minute = np.floor(losses["time"].to_numpy(dtype=np.float64) / 60.0 + 1e-9)
+        losses = losses.assign(minute=minute.astype(np.int64))
+    victim = {"venue": ["clearer"], "cohort": ["cohort"]}.get(by, ["through"])
+    batch = ["source_clearer", "source_tick", "source_generation"]
+    batch = [name for name in batch if by == "cohort" and name in losses.columns]
+    keys = [*victim, "cause", "source", *batch, *([] if per is None else [per])]
+    rows = condensed(losses, keys)
     if by in ("venue", "cohort"):
-        target = losses["clearer" if by == "venue" else "cohort"].astype(str)
-        group = losses["cause"].str.split(":", n=1).str[-1]
+        target, group = rows[victim[0]], rows["cause"].str.split(":", n=1).str[-1]
     else:
-        target, group = losses["through"], losses["source"]
+        target, group = rows["through"], rows["source"]
         if by == "asset":
             target, group = asset_of(target, bases), asset_of(group, bases)
         target = target.where(target != "", MONEY)
-    rows = losses.assign(target=target, group=group)
-    if per == "minute":
-        minute = np.floor(rows["time"].to_numpy(dtype=np.float64) / 60.0 + 1e-9)
-        rows = rows.assign(minute=minute.astype(np.int64))
-    return rows
+    return rows.assign(target=target, group=group)
 
 
 def _told_apart(rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from sim.cascade.attribution import forced_moves
 from sim.cascade.balance import Flows, children
 from sim.cascade.clusters import clusters
 from sim.cascade.statistics import forced_share_of_moves, tail_fit
-from sim.cascade.tables import BROKEN_KINDS, LIQUIDATION_CAUSE
+from sim.cascade.tables import BROKEN_KINDS
 
 
 def cascade_statistics(
@@ -56,8 +56,7 @@ def _of_losses(flows: Flows, breaks: pd.DataFrame) -> dict[str, Any]:
     """Return what needs a record of losses."""
     table = clusters(flows, breaks)
     whole = float(flows.losses["loss"].sum())
-    forced = flows.losses["cause"].str.startswith(LIQUIDATION_CAUSE)
-    share = float(flows.losses.loc[forced, "loss"].sum()) / whole if whole else float("nan")
+    share = float(flows.forced["loss"].sum()) / whole if whole else float("nan")
     tail = tail_fit(table["breaks"])
     return {
         "breaks": len(breaks),

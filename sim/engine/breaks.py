@@ -19,15 +19,14 @@ with the exposures h [units] that the account has at its break.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.core.arrays import BoolArray, FloatArray, IntArray, sums
 from sim.engine.break_flows import Flows, Worth, flows_of, losses_of, touches_accounts
 from sim.engine.growing import GrowingArray
-from sim.engine.passing import Key, Moves, Passing
+from sim.engine.passing import Moves, Passing
 from sim.ledger.tap import Tap
 
 if TYPE_CHECKING:
@@ -56,8 +55,6 @@ class Breaks:
     ----------
     breaks, exposures, flows, moves : GrowingArray
         Records of the types above, in the order in which they happened.
-    keys : list of Key
-        What moved values; `moves` has their numbers.
     in_transit : dict
         By number of a break, top-ups on their way and how much of them would have been needed
         [numeraire].
@@ -69,9 +66,7 @@ class Breaks:
         self.tap = world.ledger.tap = Tap()
         self.breaks, self.exposures = GrowingArray((), BREAK), GrowingArray((), EXPOSURE)
         self.flows, self.moves = GrowingArray((), FLOW), GrowingArray((), MOVE)
-        self.keys: list[Key] = []
         self.in_transit: dict[int, tuple[float, float]] = {}
-        self._number: dict[Key, int] = {}
         self._window = 0
         self._called = False
         self._tracked: dict[int, int] = {}  # accounts under a call, and the window it began in
@@ -266,17 +261,5 @@ class Breaks:
         """Write the moves of the values in use."""
         value, key = np.nonzero(np.where(used[:, None], moves.move, 0.0))
         new = self.moves.extend(len(value))
-        numbers = np.array([self._number_of(one) for one in moves.keys], dtype=np.int64)
-        new["window"], new["value"], new["key"] = self._window, value, numbers[key]
+        new["window"], new["value"], new["key"] = self._window, value, moves.key[key]
         new["move"] = moves.move[value, key]
-
-    def _number_of(self, key: Key) -> int:
-        if key not in self._number:
-            self._number[key] = len(self.keys)
-            self.keys.append(key)
-        return self._number[key]
-
-
-def pulled(record: GrowingArray, name: str) -> NDArray[Any]:
-    """Return one field (N,) of records."""
-    return np.ascontiguousarray(record.values[name])

@@ -20,8 +20,8 @@ Booking = tuple[str, int | None]
 CauseRow = tuple[int, int, int, str, float]
 """Tick, generation, market, cause, log move."""
 
-PriceMove = tuple[int, str, int, float]
-"""Market, cause, generation of the forced orders behind it or -1, move [quote/base]."""
+PriceMove = tuple[int, str, int, int]
+"""Market that moved, cause, generation and tick of the forced orders behind it or -1."""
 
 FORCED = "liquidation:"
 """How the causes begin that are forced orders."""
@@ -48,7 +48,8 @@ class CauseBook:
         self._price = np.zeros((0, markets))
         self._cascade: dict[tuple[int, int, int, int], float] = defaultdict(float)
         self._calm = np.zeros((0, markets))
-        self._forced: dict[tuple[int, str, int], float] | None = None
+        self._forced: list[tuple[PriceMove, float]] = []
+        self._keeps, self._dropped = False, 0
 
     def index(self, cause: str) -> int:
         """Return the number of a cause, opening it at first sight."""
@@ -73,8 +74,8 @@ class CauseBook:
             self._calm[k, market] += log_move
         else:
             self._cascade[self.tick, generation, market, k] += log_move
-            if self._forced is not None and cause.startswith(FORCED):
-                self._forced[market, cause, generation] += move
+            if self._keeps and cause.startswith(FORCED):
+                self._forced.append(((market, cause, generation, self.tick), move))
 
     def book_all(self, cause: str, log_moves: FloatArray, moves: FloatArray) -> None:
         """Book a move of every market (M,) outside a cascade."""
@@ -100,38 +101,49 @@ class CauseBook:
         return row
 
     def keep_forced(self) -> None:
-        """Keep the price moves of forced orders by generation from now on."""
-        self._forced = defaultdict(float)
+        """Keep the price moves of forced orders one by one from now on."""
+        self._keeps = True
 
-    def forget_forced(self) -> None:
-        """Forget the generations behind the moves so far, which nobody asks for."""
-        if self._forced is not None:
-            self._forced.clear()
+    @property
+    def forced_moves(self) -> int:
+        """How many moves by forced orders there were so far."""
+        return self._dropped + len(self._forced)
 
     def price_state(self) -> FloatArray:
-        """Return the price moves (C, M) [quote/base] so far, for `moves_since`; a copy."""
+        """Return the price moves (C, M) [quote/base] so far; a copy."""
         return self._price.copy()
 
-    def moves_since(self, then: FloatArray) -> list[PriceMove]:
-        """Return what moved last prices since `then`, and forget the generations behind it.
+    def forget_forced(self, forced: int) -> None:
+        """Forget all but those after so many of the moves by forced orders."""
+        del self._forced[: forced - self._dropped]
+        self._dropped = forced
+
+    def calm_between(self, then: FloatArray, now: FloatArray) -> FloatArray:
+        """Return the moves (C, M) [quote/base] by other causes than forced orders.
 
         Parameters
         ----------
-        then : (C, M) float64 [quote/base]
-            From `price_state`, at the last call or at the start.
+        then, now : (C, M) float64 [quote/base]
+            From `price_state`.
         """
-        assert self._forced is not None
-        moves = self._price.copy()
+        moves = now.copy()
         moves[: len(then)] -= then
-        calm = [not name.startswith(FORCED) for name in self.names]
-        found: list[PriceMove] = [
-            (m, self.names[k], -1, float(moves[k, m]))
-            for k, m in zip(*(x.tolist() for x in moves.nonzero()), strict=True)
-            if calm[k]
-        ]
-        found += [(*key, move) for key, move in self._forced.items() if move != 0.0]
-        self._forced.clear()
-        return sorted(found)
+        moves[[name.startswith(FORCED) for name in self.names[: len(now)]]] = 0.0
+        return moves
+
+    def forced_until(self, forced: int) -> dict[PriceMove, float]:
+        """Return the moves [quote/base] by forced orders so far, sorted, and forget them.
+
+        Parameters
+        ----------
+        forced : int
+            `forced_moves` at the end of the period.
+        """
+        found: dict[PriceMove, float] = {}
+        for key, move in self._forced[: forced - self._dropped]:
+            found[key] = found.get(key, 0.0) + move
+        self.forget_forced(forced)
+        return {key: found[key] for key in sorted(found)}
 
     def price_move(self, cause: str) -> FloatArray:
         """Return the total move (M,) [quote/base] booked to a cause so far."""

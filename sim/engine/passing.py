@@ -25,26 +25,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.engine.causes import PriceMove
 from sim.engine.generations import mark_half_life
-from sim.models.mark import index_shares
+from sim.engine.growing import GrowingArray
+from sim.engine.means import FREE, REST, Means, Prices, settle
 from sim.schema.mark import parts_of
 
 if TYPE_CHECKING:
     from sim.engine.pricing import Pricing
     from sim.engine.world import World
 
-Key = tuple[int, str, int, int]
-"""Market whose price moved or -1, cause, generation and tick of the forced orders or -1."""
+KEY = np.dtype([("market", "i2"), ("cause", "i2"), ("generation", "i4"), ("tick", "i4")])
+"""What moves a value: the market whose price moved or -1, the number of the cause in the book of
+causes, generation and tick of the forced orders or -1."""
 
-REST: Key = (-1, "mark", -1, -1)
-"""What no price explains."""
-
-FREE: Key = (-1, "exogenous", -1, -1)
-"""Returns of assets that have no market."""
-
-ROUNDING = 1e-12
-"""Difference of a sum of moves, as a share of the level, that is rounding."""
+NO_CAUSE = {-1: "mark", -2: "exogenous"}
+"""Causes of what no price explains and of returns of assets without a market, by number in keys."""
 
 CANCELLED = 1e-3
 """Net of what a mark has not passed on, as a share of the gross, below which it says nothing."""
@@ -52,40 +49,36 @@ CANCELLED = 1e-3
 SPENT = 1e-13
 """What a mark has not passed on, as a share of the mark, that is forgotten."""
 
-KEPT = 512
-"""Causes, markets and batches at most of which marks remember what they have not passed on."""
+MANY = 10_000
+"""Moves by forced orders after which marks are brought up to date at the latest."""
 
-
-class Prices(NamedTuple):
-    """Prices at one instant.
-
-    Attributes
-    ----------
-    last, index, mark : (M,) float64 [quote/base]
-    asset : (N,) float64 [numeraire]
-    value : (J,) float64 [numeraire]
-        ``y`` of all markets, ``x`` of all assets, ``o``.
-    causes : (C, M) float64 [quote/base]
-        Moves of last prices since the start, by cause.
-    up : (V,) bool
-    tick : int
-    """
-
-    last: FloatArray
-    index: FloatArray
-    mark: FloatArray
-    asset: FloatArray
-    value: FloatArray
-    causes: FloatArray
-    up: BoolArray
-    tick: int
+LEAST = 1e-3
+"""Part of what a mark has not passed on, as a share of the largest, that counts to the others."""
 
 
 class Moves(NamedTuple):
-    """What moved values between two instants: ``move[j, k]`` [numeraire] by ``keys[k]``."""
+    """What moved values between two instants: ``move[j, k]`` [numeraire] by key ``key[k]``."""
 
-    keys: list[Key]
+    key: IntArray
     move: FloatArray
+
+
+class Waiting(NamedTuple):
+    """What marks have not passed on of the moves by some keys.
+
+    Attributes
+    ----------
+    key : (K,) int64
+    first : (M, K) float64 [quote/base]
+        Of what they follow first.
+    left, taken : (M, K) float64 [quote/base]
+        Of the basis, and what they have taken of it.
+    """
+
+    key: IntArray
+    first: FloatArray
+    left: FloatArray
+    taken: FloatArray
 
 
 class MarkKind(NamedTuple):
@@ -131,23 +124,30 @@ class Passing:
     world : World
     pricing : Pricing
         Which markets value an asset, and what indices are made of.
+
+    Attributes
+    ----------
+    then : Prices
+        At the last instant.
+    keys : GrowingArray
+        What moved values so far, records of type `KEY`.
     """
 
     def __init__(self, world: World, pricing: Pricing) -> None:
-        self.world = world
-        self.valued_by = pricing.valued_by
-        self.group, self.groups = pricing.group, pricing.groups
+        self.world, self.means = world, Means(world, pricing)
         kinds = [mark_kind(venue.mark) for venue in world.scenario.venues.values()]
         of_index, basis, at_once, half_life = (np.array(x) for x in zip(*kinds, strict=True))
         venue = world.board.venue
-        self._of_index, self._basis = of_index[venue], basis[venue]
-        self._at_once, self._half_life = at_once[venue], half_life[venue]
+        self._of_index, self._basis = of_index[venue], np.flatnonzero(basis[venue])
+        self._slow, self._half_life = ~at_once[venue], half_life[venue]
         self._remembers = bool((~at_once | basis).any())
-        size = len(world.board.ids)
-        self._keys: list[Key] = []
-        self._waiting = np.zeros((3, size, 0))  # first source, basis not taken, basis taken
+        self.keys = GrowingArray((), KEY)
+        self.keys.extend(2)[:] = [(-1, -1, -1, -1), (-1, -2, -1, -1)]
+        self._number = np.zeros((0, len(venue)), dtype=np.int64)
+        none = np.zeros((len(venue), 0))
+        self._waiting = Waiting(np.empty(0, dtype=np.int64), none, none, none)
         world.board.causes.keep_forced()
-        self.then = self.now()
+        self.then = self._caught_up = self.now()
 
     def now(self) -> Prices:
         """Return the present prices."""
@@ -157,131 +157,161 @@ class Passing:
         )
         return Prices(
             board.last.copy(), board.index.copy(), board.mark.copy(), world.asset_price.copy(),
-            value, board.causes.price_state(), board.up.copy(), world.tick,
+            value, board.causes.price_state(), board.causes.forced_moves,
+            board.up[board.venue], board.live, world.tick,
         )  # fmt: skip
 
     def close(self, wanted: bool) -> Moves | None:
-        """Go on to the present instant; return what moved values since the last one if `wanted`."""
+        """Go on to the present instant; return what moved values since the last one if `wanted`.
+
+        What marks have not passed on is brought up to the beginning of a window only if somebody
+        wants to know what moved values in it.
+        """
         then, now = self.then, self.now()
         self.then = now
-        idle = not self._remembers and not self._keys
-        if not wanted and idle and bool(then.up.all() and now.up.all()):
-            self.world.board.causes.forget_forced()
-            return None
-        return self._split(then, now)
+        if wanted:
+            self._catch_up(then)
+            self._caught_up = now
+            return self._split(then, now)
+        if now.forced - self._caught_up.forced > MANY:
+            self._catch_up(now)
+        return None
+
+    def _catch_up(self, now: Prices) -> None:
+        """Bring what marks have not passed on up to an instant."""
+        then = self._caught_up
+        if then is now:
+            return
+        if self._remembers or len(self._waiting.key) or not now.up.all():
+            self._split(then, now)
+        else:
+            self.world.board.causes.forget_forced(now.forced)
+        self._caught_up = now
 
     def _split(self, then: Prices, now: Prices) -> Moves:
         quote = self.world.board.quote
-        found = self.world.board.causes.moves_since(then.causes)
-        moved = [(m, c, g, now.tick if g >= 0 else -1) for m, c, g, _ in found]
-        keys = sorted({*self._keys, *moved, REST, FREE})
-        place = {key: k for k, key in enumerate(keys)}
-        rest = place[REST]
-        last = np.zeros((len(then.last), len(keys)))
-        for key, (m, _, _, move) in zip(moved, found, strict=True):
-            last[m, place[key]] += move
-        settle(last, now.last - then.last, now.last, rest)
-        asset = self._assets(then, now, last, place)
-        index = self._indices(then, now, last, asset, rest)
-        waiting = np.zeros((3, *last.shape))
-        if self._keys:
-            waiting[:, :, [place[key] for key in self._keys]] = self._waiting
-        mark = self._marks(then, now, last, index, waiting, rest)
-        self._keep(keys, waiting, now.mark)
-        worth = now.asset[quote][:, None]
-        market = worth * mark + then.mark[:, None] * asset[quote]
-        own = self.world.local.own_market
-        book = worth[own] * last[own] + then.last[own, None] * asset[quote[own]]
-        move = np.concatenate([market, asset, book])
-        settle(move, now.value - then.value, now.value, rest)
-        return Moves(keys, move)
+        key, last = self._last_moves(then, now)
+        asset = self.means.assets(then, now, last)
+        of_quote = asset[quote]
+        value = now.asset[quote][:, None] * last + then.last[:, None] * of_quote
+        followed = index = last
+        if self._of_index.any():
+            index = self.means.indices(then, now, value, of_quote)
+            followed = np.where(self._of_index[:, None], index, last)
+        mark = self._marks(then, now, key, followed, last - index)
+        market = now.asset[quote][:, None] * mark + then.mark[:, None] * of_quote
+        move = np.concatenate([market, asset, value[self.world.local.own_market]])
+        settle(move, now.value - then.value, now.value)
+        return Moves(key, move)
 
-    def _assets(
-        self, then: Prices, now: Prices, last: FloatArray, place: dict[Key, int]
-    ) -> FloatArray:
-        """Return the moves (N, K) [numeraire] of the values of assets."""
-        board = self.world.board
-        live = self.world.board.live
-        moves = np.zeros((len(then.asset), last.shape[1]))
-        moves[:, place[FREE]] = now.asset - then.asset
-        for asset, group in self.valued_by:
-            usable = group[live[group]]
-            chosen = usable if len(usable) else group
-            quote = board.quote[chosen]
-            scale = board.opening_price[asset] / (len(chosen) * board.opening_value[chosen])
-            part = now.asset[quote][:, None] * last[chosen]
-            part += then.last[chosen][:, None] * moves[quote]
-            row = (scale[:, None] * part).sum(axis=0)
-            fit(row, float(now.asset[asset] - then.asset[asset]), float(now.asset[asset]),
-                place[REST])  # fmt: skip
-            moves[asset] = row
-        return moves
+    def _last_moves(self, then: Prices, now: Prices) -> tuple[IntArray, FloatArray]:
+        """Return the numbers (K,) of keys, and by how much each moved last prices (M, K)."""
+        causes = self.world.board.causes
+        calm = causes.calm_between(then.causes, now.causes)
+        cause, market = calm.nonzero()
+        forced = causes.forced_until(now.forced)
+        calm_key, forced_key = self._numbers(cause, market), self._new_keys(forced)
+        key = np.unique(np.concatenate([[REST, FREE], calm_key, forced_key, self._waiting.key]))
+        last = np.zeros((len(then.last), len(key)))
+        last[market, np.searchsorted(key, calm_key)] = calm[cause, market]
+        where = [one[0] for one in forced]
+        last[where, np.searchsorted(key, forced_key)] = list(forced.values())
+        return key, last
 
-    def _indices(
-        self, then: Prices, now: Prices, last: FloatArray, asset: FloatArray, rest: int
-    ) -> FloatArray:
-        """Return the moves (M, K) [quote/base] of the indices."""
-        board, moves = self.world.board, np.zeros_like(last)
-        if not self._of_index.any():
-            return moves
-        live, quote = board.live, board.quote
-        before, after = then.asset[quote], now.asset[quote]
-        for g, (method, outlier, weights) in enumerate(self.groups):
-            markets = np.array(list(weights), dtype=np.int64)
-            weight = np.array(list(weights.values()))
-            usable = live[markets]
-            mine = np.flatnonzero(self.group == g)
-            if not usable.any():
-                continue
-            markets, weight = markets[usable], weight[usable]
-            value = now.last[markets] * after[markets]
-            share = index_shares(value, weight, method, outlier)[:, None]
-            row = share * after[markets][:, None] * last[markets]
-            row = (row + share * then.last[markets][:, None] * asset[quote[markets]]).sum(axis=0)
-            m = mine[0]
-            level = float(now.index[m] * after[m])
-            fit(row, level - float(then.index[m] * before[m]), level, rest)
-            moves[mine] = (row - then.index[mine][:, None] * asset[quote[mine]]) / after[mine][:, None]
-        settle(moves, now.index - then.index, now.index, rest)
-        return moves
+    def _numbers(self, cause: IntArray, market: IntArray) -> IntArray:
+        """Return the numbers (N,) of the keys of moves outside a cascade."""
+        names = self.world.board.causes.names
+        if len(names) > len(self._number):
+            room = len(names) - len(self._number), self._number.shape[1]
+            self._number = np.concatenate([self._number, np.zeros(room, dtype=np.int64)])
+        new = np.flatnonzero(self._number[cause, market] == 0)
+        # In an order that does not depend on which cause was seen first.
+        for k in sorted(new.tolist(), key=lambda k: (market[k], names[cause[k]])):
+            self._number[cause[k], market[k]] = self.keys.size
+            self.keys.append((market[k], cause[k], -1, -1))
+        return np.asarray(self._number[cause, market])
+
+    def _new_keys(self, forced: dict[PriceMove, float]) -> IntArray:
+        """Return numbers (N,) for the keys of forced moves."""
+        first = self.keys.size
+        index = self.world.board.causes.index
+        new = self.keys.extend(len(forced))
+        if forced:
+            new[:] = [(m, index(cause), g, tick) for m, cause, g, tick in forced]
+        return np.arange(first, self.keys.size)
 
     def _marks(
-        self, then: Prices, now: Prices, last: FloatArray, index: FloatArray,
-        waiting: FloatArray, rest: int,
-    ) -> FloatArray:  # fmt: skip
-        """Return the moves (M, K) [quote/base] of the marks; `waiting` is changed in place."""
-        target = now.mark - then.mark
-        up = now.up[self.world.board.venue]
+        self, then: Prices, now: Prices, key: IntArray, followed: FloatArray, basis: FloatArray
+    ) -> FloatArray:
+        """Return the moves (M, K) [quote/base] of the marks, of which some may be left over."""
+        waiting, target = self._waiting, now.mark - then.mark
         seconds = (now.tick - then.tick) * self.world.clock.seconds
         slow = self._half_life > 0.0
-        by_time = np.where(slow, -np.expm1(-np.log(2.0) * seconds / np.where(slow, self._half_life, 1.0)), 1.0)
-        first, left, taken = waiting
-        first += np.where(self._of_index[:, None], index, last)
-        share = np.where(self._at_once, 1.0, share_passed(first, target, by_time)) * up
-        moves = share[:, None] * first
-        first -= moves
-        if self._basis.any():
-            left += np.where(self._basis[:, None], last - index, 0.0)
-            wanted = target - moves.sum(axis=1)
-            held, given = left.sum(axis=1), taken.sum(axis=1)
-            back = self._basis & up & (wanted * given < 0.0) & (wanted * held <= 0.0)
-            share = share_passed(left, wanted, by_time) * (self._basis & up & ~back)
-            passed = share[:, None] * left
-            passed -= (np.where(back, np.clip(-wanted / np.where(back, given, 1.0), 0.0, 1.0), 0.0)[:, None] * taken)
+        fading = np.log(2.0) * seconds / np.where(slow, self._half_life, 1.0)
+        by_time = np.where(slow, -np.expm1(-fading), 1.0)
+        moves, place = followed.copy(), np.searchsorted(key, waiting.key)
+        lagging = self._slow | ~now.up | ~then.up | waiting.first.any(axis=1)
+        first = np.zeros((int(lagging.sum()), len(key)))
+        if len(first):
+            first[:, place] = waiting.first[lagging]
+            first += followed[lagging]
+            share = share_passed(first, target[lagging], by_time[lagging])
+            share = np.where(self._slow[lagging], share, 1.0) * now.up[lagging]
+            moves[lagging] = share[:, None] * first
+            first -= moves[lagging]
+        b = self._basis
+        left, taken = np.zeros((2, len(b), len(key)))
+        if len(b):
+            left[:, place], taken[:, place] = waiting.left[b], waiting.taken[b]
+            left += basis[b]
+            wanted = target[b] - moves[b].sum(axis=1)
+            passed = from_basis(left, taken, wanted, by_time[b]) * now.up[b, None]
             left -= passed
             taken += passed
-            moves = moves + passed
-        settle(moves, target, now.mark, rest)
+            moves[b] += passed
+        self._keep(key, np.flatnonzero(lagging), first, left, taken, now.mark)
         return moves
 
-    def _keep(self, keys: list[Key], waiting: FloatArray, mark: FloatArray) -> None:
-        """Remember what marks have not passed on, but for what is next to nothing."""
-        size = (np.abs(waiting) / mark[:, None]).max(axis=(0, 1))
-        kept = np.flatnonzero(size > SPENT)
-        if len(kept) > KEPT:
-            kept = np.sort(kept[np.argsort(-size[kept], kind="stable")[:KEPT]])
-        self._keys = [keys[k] for k in kept.tolist()]
-        self._waiting = waiting[:, :, kept]
+    def _keep(
+        self, key: IntArray, lagging: IntArray, first: FloatArray, left: FloatArray,
+        taken: FloatArray, mark: FloatArray,
+    ) -> None:  # fmt: skip
+        """Remember what marks have not passed on."""
+        b = self._basis
+        rows = np.concatenate([first, left, taken])
+        if not len(rows):
+            return
+        rows = netted(rows, np.concatenate([mark[lagging], mark[b], mark[b]]))
+        kept = np.flatnonzero(rows.any(axis=0))
+        parts = np.zeros((3, len(mark), len(kept)))
+        parts[0, lagging], parts[1, b], parts[2, b] = np.split(
+            rows[:, kept], [len(first), len(first) + len(b)]
+        )
+        self._waiting = Waiting(key[kept], *parts)
+
+
+def netted(waiting: FloatArray, level: FloatArray) -> FloatArray:
+    """Return what waits (R, K) without what cancels in it, and but for next to nothing.
+
+    Each row keeps its sum, and of its parts those on the side of the sum, in proportion.
+    """
+    net = waiting.sum(axis=1, keepdims=True)
+    side = np.where(waiting * net > 0.0, np.abs(waiting), 0.0)
+    least = np.maximum(LEAST * side.max(axis=1, initial=0.0), SPENT * level)[:, None]
+    side[side <= least] = 0.0
+    gross = side.sum(axis=1, keepdims=True)
+    return np.asarray(side * (net / np.where(gross > 0.0, gross, 1.0)))
+
+
+def from_basis(
+    left: FloatArray, taken: FloatArray, wanted: FloatArray, by_time: FloatArray
+) -> FloatArray:
+    """Return what marks take (R, K) of the basis that is left, or give back of what they took."""
+    given = taken.sum(axis=1)
+    back = (wanted * given < 0.0) & (wanted * left.sum(axis=1) <= 0.0)
+    share = np.where(back, 0.0, share_passed(left, wanted, by_time))
+    returned = np.where(back, np.clip(wanted / np.where(back, given, 1.0), -1.0, 0.0), 0.0)
+    return np.asarray(share[:, None] * left + returned[:, None] * taken)
 
 
 def share_passed(waiting: FloatArray, wanted: FloatArray, by_time: FloatArray) -> FloatArray:
@@ -293,29 +323,3 @@ def share_passed(waiting: FloatArray, wanted: FloatArray, by_time: FloatArray) -
     clear = np.abs(net) > CANCELLED * gross
     share = np.clip(np.where(clear, wanted, 0.0) / np.where(clear, net, 1.0), 0.0, 1.0)
     return np.asarray(np.where(clear | (wanted == 0.0), share, by_time))
-
-
-def settle(moves: FloatArray, total: FloatArray, level: FloatArray, rest: int) -> None:
-    """Make moves (R, K) add up to `total` (R,), in place.
-
-    What is only rounding of the level (R,) goes to the largest move, all else to column `rest`.
-    """
-    if not len(moves):
-        return
-    size = np.abs(moves)
-    largest = size.argmax(axis=1)
-    here = np.arange(len(moves))
-    left = total - moves.sum(axis=1)
-    tiny = (np.abs(left) <= ROUNDING * np.abs(level)) & (size[here, largest] > 0.0)
-    moves[here, np.where(tiny, largest, rest)] += left
-
-
-def fit(row: FloatArray, total: float, level: float, rest: int) -> None:
-    """Make moves (K,) add up to `total`, in place, where the make-up of a mean may have changed.
-
-    The moves are then cut in proportion if they make more than the total, or make the contrary.
-    """
-    net = float(row.sum())
-    if abs(total - net) > ROUNDING * abs(level):
-        row *= min(max(total / net, 0.0), 1.0) if net != 0.0 else 0.0
-    settle(row[None, :], np.array([total]), np.array([level]), rest)

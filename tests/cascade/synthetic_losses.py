@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sim.cascade import Cascade
+from sim.cascade.losses import coded
 from tests.report.synthetic import CAUSE, LIQUIDATION, PRICE, VENUE, frame
 
 PRICE_LEVEL = 1e6
@@ -38,6 +39,7 @@ def told(tables: dict[str, pd.DataFrame], bases: dict[str, str] | None = None) -
     given = {name: table for name, table in tables.items() if name != "losses"}
     cascade = Told(**given, bases=bases or {})  # type: ignore[arg-type]
     cascade.__dict__["told"] = tables["losses"]
+    cascade.__dict__["_coded_losses"] = coded(tables["losses"])
     return cascade
 
 

@@ -119,7 +119,9 @@ def index_shares(
     outlier : float [1]
         As for `index_price`, which is the sum of the shares times the prices.
     """
-    kept = np.isin(price, _without_outliers(price, weights, outlier)[0])
+    kept = np.ones(len(price), dtype=bool)
+    if outlier != math.inf:
+        kept = np.isin(price, _without_outliers(price, weights, outlier)[0])
     share = np.where(kept, weights, 0.0)
     if method == "mean":
         return np.asarray(share / share.sum())
