@@ -111,8 +111,8 @@ def _drawings(frames: CascadeFrames, context: RunContext | None) -> dict[str, Dr
     drawings = {name: draw for name, draw in drawings.items() if name not in without}
     for by, matrix in frames.spillover.items():
         if _holds_losses(matrix):
-            drawings[_named("spillover", by)] = _matrix_drawing(spillover.figure, matrix, context, by)
-            drawings[_named("flows", by)] = _matrix_drawing(sankey.figure, matrix, context, by)
+            for name, figure in (("spillover", spillover.figure), ("flows", sankey.figure)):
+                drawings[_named(name, by)] = _matrix_drawing(figure, matrix, context, by)
     for what, frame in frames.ladders.items():
         if len(frame):
             drawings[_named("ladder", what)] = _ladder_drawing(frame, context, what)

@@ -70,9 +70,7 @@ def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
     moved = rows[rows["price_move"] != 0.0]
     order = ordered([str(cause) for cause in moved["cause"].unique()])
     span = (0, max(0, round(context.last / context.tick)))
-    return [
-        stack_of(m, rows[rows["market"] == m], order, context.tick, span) for m in chosen
-    ]
+    return [stack_of(m, rows[rows["market"] == m], order, context.tick, span) for m in chosen]
 
 
 def _chosen(ranked: Iterable[str], context: RunContext) -> list[str]:

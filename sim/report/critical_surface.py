@@ -19,6 +19,9 @@ from sim.report.units import safe
 
 COLUMNS = ("asset_a", "asset_b", "angle", "return_a", "return_b", "size", "lower", "upper",
            "criterion", "share_before", "share_after")  # fmt: skip
+MAX_LABELS = 12
+WIDE = 0.01
+"""Share of a size below which its interval cannot be seen."""
 _MARKERS = {"jump": "o", "share": "D"}
 _TEXT = {"jump": "a jump in what is sold", "share": "a share of accounts"}
 _TIPS = "#f3d9cf"
@@ -89,7 +92,10 @@ def _draw(ax: Axes, tips: pd.DataFrame, fell: FloatArray, known: BoolArray) -> N
     ax.set_ylim(0.0, max(1.35 * float(np.nanmax(fell[:, 1])), 0.25 * reach))
     size = tips["size"].to_numpy(dtype=np.float64)
     scale = np.divide(1.0, size, out=np.zeros(len(size)), where=known & (size > 0.0))
-    low, high = (tips[name].to_numpy(dtype=np.float64) * scale for name in ("lower", "upper"))
+    low, high = (
+        np.where(known, tips[name].to_numpy(dtype=np.float64), 0.0) * scale
+        for name in ("lower", "upper")
+    )
     for stretch in _stretches(known):
         part = fell[stretch]
         if len(part) < 2:
@@ -118,12 +124,15 @@ def _draw_points(ax: Axes, tips: pd.DataFrame, fell: FloatArray) -> None:
     """Mark each direction; write at the ends how far each asset must fall."""
     for criterion, marker in _MARKERS.items():
         mine = (tips["criterion"] == criterion).to_numpy(dtype=np.bool_)
+        if not mine.any():
+            continue
         ax.plot(fell[mine, 0], fell[mine, 1], linestyle="none", marker=marker, color=_LINE,
                 markersize=4.5, markeredgecolor="white", markeredgewidth=0.4, zorder=2.5,
                 clip_on=False)  # fmt: skip
     share = tips["share_after"].to_numpy(dtype=np.float64)
-    for (x, y), after in zip(fell, share, strict=True):
-        if np.isfinite(after):
+    every = -(-len(tips) // MAX_LABELS)
+    for place, ((x, y), after) in enumerate(zip(fell, share, strict=True)):
+        if np.isfinite(after) and place % every == 0:
             ax.annotate(
                 f"{100.0 * after:.0f} %", (x, y), (4.0, 4.0), textcoords="offset points",
                 fontsize=TINY, color="#333333", zorder=3.0, annotation_clip=False,
@@ -136,7 +145,7 @@ def _handles(tips: pd.DataFrame) -> list[Line2D | Patch]:
         Patch(facecolor=_HOLDS, label="holds"),
         Patch(facecolor=_TIPS, label="tips (number: share of accounts broken then)"),
     ]
-    if (tips["upper"] > tips["lower"]).any():
+    if (tips["upper"] - tips["lower"] > WIDE * tips["size"]).any():
         found.append(Patch(facecolor=_BAND, label="interval"))
     for criterion, marker in _MARKERS.items():
         if (tips["criterion"] == criterion).any():

@@ -30,7 +30,8 @@ from sim.report.style import (
 from sim.report.units import amount, money_axis, safe
 
 NOTHING = "No position would be closed by force within these moves"
-COLUMNS = ("move", "clearer", "notional")
+COLUMNS = ("move", "clearer", "side", "notional")
+BUY = "buy"
 MAX_ROWS = 12
 _HEAT = LinearSegmentedColormap.from_list(
     "heat", ["#ffffff", "#fbe3a2", "#ee9a3a", "#b3321f", "#3d0b16"]
@@ -49,11 +50,14 @@ class Ladder:
         Rows of `notional`, the largest first where there is no order of venues.
     notional : (V, M) float64 [numeraire]
         Cumulative from the present price, sales and purchases together.
+    bought : (M,) float64 [numeraire]
+        Purchases among it, of all venues.
     """
 
     move: FloatArray
     clearers: tuple[str, ...]
     notional: FloatArray
+    bought: FloatArray
 
     @property
     def steps(self) -> FloatArray:
@@ -75,22 +79,25 @@ def ladder(frame: pd.DataFrame, context: RunContext) -> Ladder:
     if missing and len(frame):
         raise ValueError(f"the frame of the ladder lacks the columns {', '.join(missing)}")
     if not len(frame):
-        return Ladder(np.zeros(0), (), np.zeros((0, 0)))
+        return Ladder(np.zeros(0), (), np.zeros((0, 0)), np.zeros(0))
     numbers = frame[["move", "notional"]].to_numpy(dtype=np.float64)
     if not np.isfinite(numbers).all() or (numbers[:, 1] < 0.0).any():
         raise ValueError("the ladder must hold finite moves and notionals >= 0")
     clearer = frame["clearer"].astype(str)
     table = frame["notional"].groupby([clearer, frame["move"]]).sum().unstack().fillna(0.0)
-    names = [n for n in dict.fromkeys([*context.venues, *clearer]) if n in table.index]
+    hit = set(table.index[(table > 0.0).any(axis=1)])
+    names = [name for name in dict.fromkeys([*context.venues, *clearer]) if name in hit]
     if len(names) > MAX_ROWS:
         size = table.loc[names].max(axis=1).sort_values(ascending=False, kind="stable")
         kept = set(size.index[: MAX_ROWS - 1])
         table = table.groupby(lambda name: name if name in kept else OTHER).sum()
         names = [*(name for name in names if name in kept), OTHER]
     table = table.loc[names].sort_index(axis=1)
+    buys = frame["notional"].where(frame["side"] == BUY, 0.0).groupby(frame["move"]).sum()
     return Ladder(
-        table.columns.to_numpy(dtype=np.float64), tuple(names), table.to_numpy(dtype=np.float64)
-    )
+        table.columns.to_numpy(dtype=np.float64), tuple(names), table.to_numpy(dtype=np.float64),
+        buys.to_numpy(dtype=np.float64),
+    )  # fmt: skip
 
 
 def figure(
@@ -106,7 +113,7 @@ def figure(
     Parameters
     ----------
     frame : pandas.DataFrame
-        As ``State.liquidation_ladder`` gives it: `move` [1, simple return], `clearer`,
+        As ``State.liquidation_ladder`` gives it: `move` [1, simple return], `clearer`, `side`,
         `notional` [numeraire], cumulative from the present price, are read.
     context : RunContext or None
         Venues and currency of the run.
@@ -141,28 +148,36 @@ def figure(
         money_axis(axes[0], "closed by force", context.currency)
         axes[0].set_title(_title(data, context, what), loc="left", fontweight="bold", pad=4.0)
         _draw_heat(axes[1], data)
-        top = float(data.steps.sum(axis=0).max())
         _axes_of_moves(axes, data, what)
         axes[1].set_ylabel("venue")
         shown = [name for name in data.clearers if look[name].colour != look[OTHER].colour]
         handles = [swatch(name, look[name]) for name in shown]
         if len(shown) < rows:
             handles.append(swatch(OTHER, look[OTHER]))
-        most = amount(float(data.steps.max()), context.currency)
-        remark = f"darkest cell of the map: {most} per step" if top > 0.0 else None
-        legend(drawn, axes, handles[:MAX_ENTRIES], own=ax is None, remark=remark)
+        legend(drawn, axes, handles[:MAX_ENTRIES], ax is None, _remark(data, context))
     return drawn
 
 
 def _title(data: Ladder, context: RunContext, what: str) -> str:
-    low, high = (amount(float(data.notional[:, at].sum()), context.currency) for at in (0, -1))
-    name = f"{safe(what)}: " if what else ""
-    parts = []
-    if data.move[0] < 0.0:
-        parts.append(f"{low} sold at {_percent(data.move[0])}")
-    if data.move[-1] > 0.0:
-        parts.append(f"{high} bought at {_percent(data.move[-1])}")
-    return f"{name}{', '.join(parts)}"
+    name = f"{safe(what)} " if what else ""
+    ends = [at for at in (0, -1) if data.move[at] != 0.0]
+    parts = [
+        f"{name if at == ends[0] else ''}{_percent(data.move[at])}: "
+        f"{amount(float(data.notional[:, at].sum()), context.currency)}"
+        for at in ends
+    ]
+    return f"Closed by force at {', at '.join(parts)}"
+
+
+def _remark(data: Ladder, context: RunContext) -> str:
+    """Return what the darkest cell stands for, and what is closed on the other side."""
+    most = amount(float(data.steps.max()), context.currency)
+    text = f"darkest cell of the map: {most} per step"
+    whole = data.notional.sum(axis=0)
+    for at, other, word in ((0, data.bought, "bought"), (-1, whole - data.bought, "sold")):
+        if data.move[at] * (1 if at else -1) > 0.0 and other[at] > 0.005 * whole[at]:
+            text += f"; {word} at {_percent(data.move[at])}: {amount(other[at], context.currency)}"
+    return text
 
 
 def _percent(move: float) -> str:

@@ -69,9 +69,11 @@ def loss_bars(losses: pd.DataFrame) -> LossBars:
     if not len(losses):
         nothing = np.zeros(0, dtype=np.int64)
         return LossBars(nothing, 1, (), np.zeros((0, 0)))
-    loss = losses["loss"].astype("float64")
-    if not np.isfinite(loss.to_numpy()).all():
+    if not np.isfinite(losses["loss"].to_numpy(dtype=np.float64)).all():
         raise ValueError("the frame of losses holds a loss that is not a finite number")
+    keys = ["generation", "cause"]
+    losses = losses.groupby(keys, sort=True, observed=True, as_index=False)[["loss"]].sum()
+    loss = losses["loss"]
     generation = losses["generation"].to_numpy(dtype=np.int64)
     width = max(1, -(-int(generation.max() + 1) // MAX_GENERATIONS))
     first = np.arange(0, generation.max() + 1, width, dtype=np.int64)

@@ -22,6 +22,19 @@ _NEWS_COLOUR = "#5a5a5a"
 _CAUSE_COLOUR = "#b4b4b4"
 
 
+_OF_ACCOUNTS = ("venue", "cohort")
+
+
+def victim_text(by: str) -> str:
+    """Return what the columns of a matrix by ``venue``, ``cohort``, ``asset`` or ``market`` are."""
+    return f"{by} of the broken accounts" if by in _OF_ACCOUNTS else f"{by} that it was lost in"
+
+
+def source_text(by: str) -> str:
+    """Return what the rows of a matrix are."""
+    return f"source: forced orders {'by' if by in _OF_ACCOUNTS else 'in'} {by}, then other causes"
+
+
 @dataclass(frozen=True)
 class LossMatrix:
     """What sources cost victims.

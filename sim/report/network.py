@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Wedge
 
 from sim.core.arrays import FloatArray
+from sim.report.cause_looks import cause_text
 from sim.report.context import RunContext
 from sim.report.drawing import legend
 from sim.report.network_data import (
@@ -52,6 +53,7 @@ _UNIT = 0.94 * 72.0 * WIDTH / 2.2  # [pt] about what a radius of 1 is on paper
 _BROKE, _PASSED, _NEWS = "#b0281a", "#9678b6", "#5a5a5a"
 _THICKEST = {True: 7.0, False: 2.6}  # [pt] of bundles and of single edges
 _ALPHA = {True: 0.6, False: 0.5}
+_CAUSE_MARKERS = ("s", "D", "^", "v", "P", "X")
 _SYMBOL = 44.0  # [pt] room for the symbol of a market
 _HALO = [effects.withStroke(linewidth=1.8, foreground="white")]
 
@@ -64,10 +66,9 @@ def figure(
 ) -> Figure:
     """Draw who moved which market and which market broke whom.
 
-    A sector for each venue; in it the venue's markets on the inner circle and the accounts it
-    clears around, a ring for each generation. Up to 400 edges are drawn one by one; more are
-    summed by venue, generation and market. Widths grow with the square root of weight within a
-    relation, areas of nodes with notional.
+    Each venue has a sector, with its markets on the inner circle and its accounts around, a ring
+    for each generation. More than 400 edges are summed by venue, generation and market. Widths
+    grow with the square root of weight within a relation, areas of nodes with notional.
 
     Parameters
     ----------
@@ -110,11 +111,14 @@ def figure(
 
 
 def _title(data: NetworkData) -> str:
-    shown = int((data.nodes["kind"] == OWNER).sum())
-    count = f"{shown:,}" if shown == data.owners else f"the {shown:,} largest of {data.owners:,}"
-    last = int(data.nodes["generation"].max()) + 1
-    rounds = "1 generation" if last == 1 else f"{last} generations"
-    what = data.what[:-1] if shown == data.owners == 1 else data.what
+    owners = data.nodes[data.nodes["kind"] == OWNER]
+    shown, count = len(owners), f"{len(owners):,}"
+    if data.what == "cohorts":
+        count = f"{owners['label'].nunique():,}"
+    elif shown < data.owners:
+        count = f"the {shown:,} largest of {data.owners:,}"
+    rounds = "1 generation" if data.last == 0 else f"{data.last + 1} generations"
+    what = data.what[:-1] if count == "1" else data.what
     return f"Who broke whom: {count} {what} in {rounds}"
 
 
@@ -158,7 +162,8 @@ def _draw_edges(ax: Axes, data: NetworkData, plan: Layout, look: dict[str, Look]
             continue
         weight = data.edges["weight"].to_numpy(dtype=np.float64)
         here = here[np.argsort(-weight[here], kind="stable")][:MAX_BUNDLES]
-        width = _THICKEST[data.bundled] * np.sqrt(weight[here] / weight[here].max())
+        thickest = _THICKEST[data.bundled] * (0.4 if relation == PASSED else 1.0)
+        width = thickest * np.sqrt(weight[here] / weight[here].max())
         colour = {NEWS: [_NEWS], PASSED: [_PASSED], BROKE: [_BROKE]}.get(
             relation, [look[venue].colour for venue in data.edges["venue"].iloc[here]]
         )
@@ -199,7 +204,7 @@ def _curves(ends: FloatArray, bend: float) -> FloatArray:
 
 
 def _draw_nodes(ax: Axes, data: NetworkData, plan: Layout, look: dict[str, Look]) -> None:
-    """Draw owners as dots, markets as hubs with their symbols, causes as squares with names."""
+    """Draw owners as dots, markets as hubs with their symbols, causes in the middle."""
     kind = data.nodes["kind"].to_numpy()
     count = int((kind == OWNER).sum())
     few = count <= 200
@@ -207,12 +212,10 @@ def _draw_nodes(ax: Axes, data: NetworkData, plan: Layout, look: dict[str, Look]
     _dots(ax, data, plan, look, MARKET, (11.0, 4.5), edge=True)
     for at in np.flatnonzero(kind == MARKET):
         _write_inward(ax, _symbol(str(data.nodes["label"].iloc[at])), plan.place[at])
-    for at in np.flatnonzero(kind == CAUSE):
+    for marker, at in zip(_CAUSE_MARKERS, np.flatnonzero(kind == CAUSE), strict=False):
         x, y = plan.place[at]
-        ax.plot(x, y, marker="s", color=_NEWS, markersize=5.0, markeredgecolor="white", zorder=2.6)
-        ax.annotate(safe(str(data.nodes["label"].iloc[at])), (x, y), (0.0, -4.5), ha="center",
-                    textcoords="offset points", va="top", fontsize=TINY, zorder=3.0,
-                    path_effects=_HALO)  # fmt: skip
+        ax.plot(x, y, marker=marker, color=_NEWS, markersize=6.0, markeredgecolor="white",
+                markeredgewidth=0.4, zorder=2.6)  # fmt: skip
 
 
 def _symbol(market: str) -> str:
@@ -286,5 +289,11 @@ def _handles(data: NetworkData) -> list[Line2D]:
         (NEWS, _NEWS, "other cause"),
     )
     found = set(data.edges["relation"])
-    return [Line2D([], [], color=colour, linewidth=2.0, label=text)
-            for relation, colour, text in kinds if relation in found]  # fmt: skip
+    lines = [Line2D([], [], color=colour, linewidth=2.0, label=text)
+             for relation, colour, text in kinds if relation in found]  # fmt: skip
+    causes = data.nodes.loc[data.nodes["kind"] == CAUSE, "label"]
+    return lines + [
+        Line2D([], [], color=_NEWS, linestyle="none", marker=marker, markersize=5.0,
+               label=cause_text(str(name)))
+        for marker, name in zip(_CAUSE_MARKERS, causes, strict=False)
+    ]  # fmt: skip

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from sim.core.arrays import FloatArray
+from sim.report.matrix import EXOGENOUS, OTHER_CAUSES
+from sim.report.network_cohorts import SEVERAL, cohorts_by_venue
 
 OWNER, MARKET, CAUSE = "owner", "market", "cause"
 SOLD, BROKE, PASSED, NEWS = "sold", "broke", "passed", "news"
 COLLATERAL = "collateral"
 """Sector of the values of collateral, which are hubs as markets are."""
-SEVERAL = "several venues"
+MAX_CAUSES = 6
 MAX_LINES = 400
 """Edges drawn one by one; more are drawn as bundles of a generation, venue and market."""
 _KINDS = {
@@ -37,13 +39,15 @@ class NetworkData:
         owner), `generation` (-1 but for owners), `weight` (>= 0).
     edges : pandas.DataFrame
         `source`, `target` (rows of `nodes`; -1 for the owners of a bundle), `relation`
-        (``sold``, ``broke``, ``passed`` or ``news``), `venue` and `generation` of the owner, `weight` (> 0),
-        comparable within a relation only.
+        (``sold``, ``broke``, ``passed`` or ``news``), `venue` and `generation` of the owner,
+        `weight` (> 0), comparable within a relation only.
     bundled : bool
         Whether edges are summed over the owners of a venue and generation, those that are no
         nodes of the picture included.
     owners : int
-        Accounts or cohorts of the whole graph.
+        Accounts, or parts of cohorts, of the whole graph.
+    last : int
+        Last generation of the whole graph; -1 without owners.
     what : str
         ``accounts`` or ``cohorts``.
     """
@@ -52,6 +56,7 @@ class NetworkData:
     edges: pd.DataFrame
     bundled: bool
     owners: int
+    last: int
     what: str
 
 
@@ -67,7 +72,7 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     graph : networkx.DiGraph or networkx.MultiDiGraph
         As ``Cascade.graph()`` gives it.
     most : int
-        Accounts or cohorts to draw, >= 1.
+        Accounts, or parts of cohorts, to draw, >= 1.
 
     Raises
     ------
@@ -76,13 +81,15 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     """
     if most < 1:
         raise ValueError(f"most is {most}; a picture has at least 1 account")
+    cohorts = [name for name, kind in graph.nodes(data="kind") if str(kind) == "cohort"]
+    graph = cohorts_by_venue(graph) if cohorts else graph
     nodes, clearers = _nodes(graph)
     edges = _edges(graph, nodes, clearers)
     nodes = _weighed(nodes.assign(venue=_venues(nodes, clearers)), edges)
+    nodes, edges = _few_causes(nodes, edges)
     owner = (nodes["kind"] == OWNER).to_numpy(dtype=np.bool_)
     ranked = nodes[owner].sort_values(["weight", "name"], ascending=[False, True], kind="stable")
-    used = set(edges.loc[edges["relation"] == NEWS, "source"])
-    drawn = ~owner & ((nodes["kind"] != CAUSE) | nodes.index.isin(used))
+    drawn = ~owner & ((nodes["kind"] != CAUSE) | (nodes["weight"] > 0.0)).to_numpy()
     drawn[ranked.index[:most]] = True
     bundled = len(edges) > MAX_LINES
     edges = _owned(edges, nodes, owner)
@@ -92,10 +99,10 @@ def network_data(graph: nx.DiGraph[str], most: int = 5000) -> NetworkData:
     edges = edges.assign(**{end: place[edges[end].to_numpy()] for end in ("source", "target")})
     if not bundled:
         edges = edges[(edges["source"] >= 0) & (edges["target"] >= 0)]
-    cohorts = any(str(name).startswith("cohort:") for name in graph)
     return NetworkData(
         nodes[drawn].reset_index(drop=True), edges.reset_index(drop=True), bundled,
-        int(owner.sum()), "cohorts" if cohorts else "accounts",
+        int(owner.sum()), int(nodes["generation"].max()) if len(nodes) else -1,
+        "cohorts" if cohorts else "accounts",
     )  # fmt: skip
 
 
@@ -116,7 +123,7 @@ def _nodes(graph: nx.DiGraph[str]) -> tuple[pd.DataFrame, dict[str, str]]:
         weight = float(facts.get("notional") or 0.0) if kind == OWNER else 0.0
         rows.append((str(name), kind, label, venue, generation, weight))
     columns = ["name", "kind", "label", "venue", "generation", "weight"]
-    return pd.DataFrame(rows, columns=columns), clearers
+    return pd.DataFrame(sorted(rows), columns=columns), clearers
 
 
 def _venues(nodes: pd.DataFrame, clearers: dict[str, str]) -> list[str]:
@@ -152,6 +159,7 @@ def _edges(graph: nx.DiGraph[str], nodes: pd.DataFrame, clearers: dict[str, str]
     weight = _weights(np.maximum(number, 0.0), relations)
     table = pd.DataFrame({"source": begin, "target": end, "code": relations, "weight": weight})
     keys = ["source", "target", "code"]
+    table = table.sort_values([*keys, "weight"], kind="stable")
     total = table.groupby(keys, sort=True, as_index=False)[["weight"]].sum()
     total = total.assign(relation=np.array(_CODES, dtype=object)[total["code"].to_numpy()])
     return total.loc[total["weight"] > 0.0, total.columns != "code"].reset_index(drop=True)
@@ -177,6 +185,27 @@ def _weighed(nodes: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     owner = (nodes["kind"] == OWNER).to_numpy(dtype=np.bool_)
     use_own = owner & bool((own > 0.0).any())
     return nodes.assign(weight=np.where(use_own, own, touched))
+
+
+def _few_causes(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Let the smallest causes be one node; exogenous is no small one."""
+    causes = nodes[nodes["kind"] == CAUSE]
+    news = causes["label"] == EXOGENOUS
+    ranked = causes.assign(news=news).sort_values(
+        ["news", "weight", "name"], ascending=[False, False, True], kind="stable"
+    )
+    small = ranked.index[MAX_CAUSES - 1 :]
+    if len(ranked) <= MAX_CAUSES:
+        return nodes, edges
+    one = nodes.loc[small[:1]].assign(
+        name="cause:" + OTHER_CAUSES, label=OTHER_CAUSES, weight=nodes.loc[small, "weight"].sum()
+    )
+    nodes = nodes.assign(weight=nodes["weight"].where(~nodes.index.isin(small), 0.0))
+    nodes = pd.concat([nodes, one], ignore_index=True)
+    source = edges["source"].where(~edges["source"].isin(small), len(nodes) - 1)
+    keys = ["source", "target", "relation"]
+    merged = edges.assign(source=source).groupby(keys, sort=True, as_index=False)[["weight"]].sum()
+    return nodes, merged
 
 
 def _owned(edges: pd.DataFrame, nodes: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:

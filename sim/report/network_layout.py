@@ -62,15 +62,15 @@ def layout(data: NetworkData, order: Sequence[str] = ()) -> Layout:
     """
     nodes = data.nodes
     shown = nodes[nodes["kind"].isin([OWNER, MARKET])]
-    rest = sorted(set(shown["venue"]) - set(order))
-    venues = [v for v in [*order, *rest] if (shown["venue"] == v).any()]
+    present = {*shown["venue"], *data.edges["venue"]}
+    venues = [venue for venue in [*order, *sorted(present - set(order))] if venue in present]
     counts = np.array([_need(shown[shown["venue"] == venue]) for venue in venues])
     free = 2.0 * np.pi - _OPEN - _GAP * max(len(venues) - 1, 0)
     width = free * counts / max(float(counts.sum()), 1e-300)
     begin = 0.5 * np.pi - 0.5 * _OPEN - np.concatenate([[0.0], np.cumsum(width + _GAP)[:-1]])
     end = begin - width
     owners = nodes["kind"] == OWNER
-    last = int(nodes.loc[owners, "generation"].max()) if owners.any() else 0
+    last = max(data.last, 0)
     step = max(1, -(-(last + 1) // MAX_RINGS))
     ring = (nodes["generation"].to_numpy(dtype=np.int64) // step).clip(0)
     first = np.arange(0, last + 1, step, dtype=np.int64)

@@ -11,21 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
+from scipy.optimize import isotonic_regression
 
 from sim.core.arrays import FloatArray
 from sim.report.cause_looks import cause_text
 from sim.report.context import RunContext
-from sim.report.matrix import LossMatrix, colours, loss_matrix
+from sim.report.matrix import LossMatrix, colours, loss_matrix, source_text, victim_text
+from sim.report.shocks import text_width
 from sim.report.spillover import NOTHING
-from sim.report.style import SMALL, TINY, house_style, panels, sentence
-from sim.report.units import amount
+from sim.report.style import SMALL, TINY, house_style, panels, root_figure, sentence
+from sim.report.units import amount, safe
 
 Side = Literal["left", "center", "right"]
 _GAP = 0.012  # of the height, between nodes
 _NODE = 0.018  # of the width
-_LEFT, _RIGHT = 0.27, 0.75  # of the width, where ribbons begin and end
+_LEFT, _RIGHT = 0.33, 0.68  # of the width, where ribbons begin and end
 _LINE = 10.5  # [pt] height of a label
 _BEND = 0.45
+_SMALLEST = 5.2  # [pt] of labels
 _LEAST = 2e-4  # of the total; thinner ribbons are not drawn
 
 
@@ -88,8 +91,8 @@ def _head(ax: Axes, lost: float, gained: float, context: RunContext, by: str) ->
         text = f"not drawn: gains of {amount(-gained, context.currency)}"
         _note(ax, text, (0.5, 0.0), -4.0, "center", TINY)
     heads: tuple[tuple[float, str, Side], ...] = (
-        (_LEFT, f"source: forced orders by {by}, other causes", "right"),
-        (_RIGHT, f"{by} of the broken accounts", "left"),
+        (0.0, source_text(by), "left"),
+        (1.0, victim_text(by), "right"),
     )
     for x, text, side in heads:
         _note(ax, text, (x, 1.0), 3.0, side, SMALL)
@@ -122,20 +125,34 @@ def _draw(ax: Axes, data: LossMatrix, value: FloatArray, context: RunContext, li
             if size > 0.0:
                 box = Rectangle((x, top), _NODE, room * size, facecolor=colour[name], linewidth=0.0)
                 ax.add_patch(box)
-        texts = [_label(name, total * size, size, context) for name, size in
-                 zip(names, share, strict=True)]  # fmt: skip
-        _labels(ax, texts, begin + 0.5 * room * share, share > 0.0, x, side, line)
+        shown = share > 0.0
+        parts = [(cause_text(name) if name in data.causes else safe(name),
+                  _sum_text(total * size, size, context))
+                 for name, size in zip(names, share, strict=True) if size > 0.0]  # fmt: skip
+        _labels(ax, parts, (begin + 0.5 * room * share)[shown], x, side, line)
 
 
-def _label(name: str, loss: float, share: float, context: RunContext) -> str:
-    percent = (
-        "<0.1"
-        if share < 0.001
-        else f"{100.0 * share:.2g}"
-        if share < 0.1
-        else f"{100.0 * share:.0f}"
-    )
-    return f"{cause_text(name)}  {amount(loss, context.currency)} ({percent} %)"
+def _sum_text(loss: float, share: float, context: RunContext) -> str:
+    percent = f"{100.0 * share:.0f}" if share >= 0.1 else f"{100.0 * share:.2g}"
+    part = percent if share >= 0.001 else "<0.1"
+    return f"{amount(loss, context.currency)} ({part} %)"
+
+
+def fitted(parts: Sequence[tuple[str, str]], room: float) -> tuple[list[str], float]:
+    """Return labels of names and sums that are no wider than `room` [pt], and their size [pt].
+
+    They are written smaller, and names cut where that does not suffice.
+    """
+    widest = max((text_width(f"{name}  {rest}", SMALL) for name, rest in parts), default=1.0)
+    size = max(_SMALLEST, min(SMALL, SMALL * room / max(widest, 1.0)))
+    texts = []
+    for name, rest in parts:
+        text, length = f"{name}  {rest}", len(name)
+        while text_width(text, size) > room and length > 1:
+            length -= 1
+            text = f"{name[:length].rstrip()}\N{HORIZONTAL ELLIPSIS}  {rest}"
+        texts.append(text)
+    return texts, size
 
 
 def _stack(heights: FloatArray) -> FloatArray:
@@ -170,41 +187,35 @@ def _ribbons(
 
 def _labels(
     ax: Axes,
-    texts: Sequence[str],
+    parts: Sequence[tuple[str, str]],
     middle: FloatArray,
-    shown: np.ndarray,
     x: float,
     side: Side,
     line: float,
 ) -> None:
-    """Write the labels beside their nodes, moved apart where they would overlap."""
+    """Write names and sums beside their nodes, moved apart where they would overlap."""
     away = -1.0 if side == "right" else 1.0
     edge = x if side == "right" else x + _NODE
     across = edge + away * np.array([0.0, 0.006, 0.018, 0.022])
-    at = apart(middle[shown], line)
-    names = [text for text, is_shown in zip(texts, shown, strict=True) if is_shown]
-    for text, own, place in zip(names, middle[shown], at, strict=True):
+    spot = edge + 0.026 * away
+    free = (spot if side == "right" else 1.0 - spot) * 72.0 * root_figure(ax).get_figwidth()
+    texts, size = fitted(parts, 0.96 * free)
+    for text, own, place in zip(texts, middle, apart(middle, line), strict=True):
         down = [own, own, place, place]
         ax.plot(across, down, color="#8a8a8a", linewidth=0.4, clip_on=False)
-        ax.text(edge + 0.026 * away, place, text, ha=side, va="center_baseline", fontsize=SMALL)
+        ax.text(spot, place, text, ha=side, va="center_baseline", fontsize=size)
 
 
 def apart(middle: FloatArray, line: float) -> FloatArray:
     """Return places near `middle` (N,), rising, at least `line` apart and within 0 and 1.
 
-    Labels that would overlap form a block around the mean of where they belong. Where the height
-    does not suffice they are spread evenly over it.
+    They are the least squares of the way moved, but for those that would leave the height. Where
+    it does not suffice they are spread evenly over it.
     """
     count = len(middle)
-    if count * line >= 1.0:
-        return np.asarray((np.arange(count) + 0.5) / count, dtype=np.float64)
-    blocks: list[list[float]] = []  # sum of wished first places, number of labels
-    for place, wish in enumerate(np.maximum.accumulate(middle)):
-        blocks.append([wish - place * line, 1.0])
-        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
-            total, number = blocks.pop()
-            blocks[-1][0] += total
-            blocks[-1][1] += number
-    first = np.concatenate([np.full(int(n), total / n) for total, n in blocks])
+    if count * line >= 1.0 or not count:
+        return np.asarray((np.arange(count) + 0.5) / max(count, 1), dtype=np.float64)
+    step = line * np.arange(count)
+    first = isotonic_regression(np.asarray(middle - step, dtype=np.float64)).x
     first = np.clip(first, 0.5 * line, 1.0 - (count - 0.5) * line)
-    return np.asarray(first + np.arange(count) * line, dtype=np.float64)
+    return np.asarray(first + step, dtype=np.float64)

@@ -15,7 +15,7 @@ from matplotlib.typing import ColorType
 from sim.core.arrays import FloatArray
 from sim.report.cause_looks import cause_text
 from sim.report.context import RunContext
-from sim.report.matrix import LossMatrix, loss_matrix
+from sim.report.matrix import LossMatrix, loss_matrix, source_text, victim_text
 from sim.report.shocks import text_width
 from sim.report.style import TINY, house_style, panels, root_figure, sentence
 from sim.report.units import amount, money, safe
@@ -75,8 +75,8 @@ def figure(
         total = amount(float(data.value.sum()), context.currency)
         title = f"Loss of broken accounts by {by}: {total}"
         axis.set_title(title, loc="left", fontweight="bold", pad=4.0)
-        axis.set_xlabel(safe(f"{by} of the broken accounts; loss [{context.currency}]"), loc="left")
-        axis.set_ylabel(f"source: forced orders by {by}, then other causes")
+        axis.set_xlabel(safe(f"{victim_text(by)}; loss [{context.currency}]"), loc="left")
+        axis.set_ylabel(source_text(by))
     return drawn
 
 
@@ -127,14 +127,15 @@ def _cell(
 
 def _name(ax: Axes, data: LossMatrix, rows: FloatArray, columns: FloatArray, own: bool) -> None:
     """Name rows and columns; columns at a slant where their names are wider than they are."""
+    sources = [*map(safe, data.sellers), *map(cause_text, data.causes)]
     ax.set_xlim(-0.5, max(float(columns[-1]) + 0.5, FEWEST - 0.5))
     ax.set_ylim(rows[-1] + 0.5, -0.5)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0.0)
-    ax.set_yticks(rows, [*map(cause_text, data.sources), "sum"])
-    names = [*data.victims, "sum"]
-    widest = max(text_width(cause_text(name), TINY) for name in data.sources)
+    ax.set_yticks(rows, [*sources, "sum"])
+    names = [*map(safe, data.victims), "sum"]
+    widest = max(text_width(name, TINY) for name in sources)
     whole = 72.0 * root_figure(ax).get_figwidth()
     cell = (whole - widest - 40.0 if own else whole * ax.get_position().width) / max(
         len(columns), FEWEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.report import cause_looks, RunContext, causes, prices
+from sim.report import RunContext, cause_looks, causes, prices
 from sim.report.style import looks
 from tests.report import synthetic
 from tests.report.test_figures import texts_of
