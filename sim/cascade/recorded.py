@@ -143,9 +143,7 @@ class RecordedCascade:
         """
         return decoded(self._coded_losses)
 
-    def losses_by(
-        self, *columns: str, window: tuple[float, float] | None = None
-    ) -> pd.DataFrame:
+    def losses_by(self, *columns: str, window: tuple[float, float] | None = None) -> pd.DataFrame:
         """Return the losses summed by some of their columns.
 
         Large runs have a hundred rows of losses for each break; this makes no text of them.

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sim.cascade import Cascade
-from sim.engine.parquet import read_parquet
+from sim.core.parquet import read_parquet
 from tests.engine.small_worlds import jump, linear, longs, perp, play, venue
 
 TABLES = ("breaks", "break_exposures", "break_flows", "value_moves")
