@@ -96,7 +96,7 @@ def clusters(flows: Flows, breaks: pd.DataFrame) -> pd.DataFrame:
     """
     label = cluster_of(flows).reindex(breaks["break_id"].to_numpy(dtype=np.int64))
     alone = label.isna().to_numpy(dtype=np.bool_)
-    value = label.to_numpy(dtype=np.float64)
+    value = np.array(label, dtype=np.float64)
     value[alone] = np.arange(alone.sum()) + (np.nanmax(value) + 1 if not alone.all() else 0)
     rows = breaks.assign(cluster=value.astype(np.int64), root=breaks["generation"] == 0)
     shape = rows.groupby("cluster", sort=True).agg(
