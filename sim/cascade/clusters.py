@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from sim.cascade.balance import Flows, condensed
 from sim.cascade.sellers import BATCH
@@ -36,6 +34,9 @@ def cluster_of(flows: Flows) -> pd.Series:
         Index `break_id` (sorted), values `cluster` (int64), numbered from 0 in the order of
         their lowest `break_id`.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ids = np.unique(flows.losses["break_id"].to_numpy(dtype=np.int64))
     if not len(ids):
         index = pd.Index(ids, name="break_id")

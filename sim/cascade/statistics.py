@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from sim.cascade.tables import LIQUIDATION_CAUSE, with_market
 from sim.core.arrays import FloatArray
@@ -112,6 +111,8 @@ def branching_ratio_interval(
 def _interval(
     generation: int, parents: FloatArray, children: FloatArray, level: float
 ) -> dict[str, float]:
+    from scipy.stats import t as student
+
     number = int(np.count_nonzero(parents))
     below, above = float(parents.sum()), float(children.sum())
     ratio = above / below if below > 0.0 else math.nan
