@@ -25,7 +25,7 @@ CANCELLED = 1e-3
 SPENT = 1e-13
 """What a mark has not passed on, as a share of the mark, that is forgotten."""
 
-LEAST = 1e-3
+LEAST = 0.02
 """Part of what a mark has not passed on, as a share of the largest, that counts to the others."""
 
 
