@@ -118,10 +118,11 @@ def per_break(losses: pd.DataFrame) -> pd.DataFrame:
     texts = dict.fromkeys(["clearer", "account_id", "cohort"], "str")
     loss = losses["loss"].to_numpy(dtype=np.float64)
     outside = (losses["cause"] == EXOGENOUS_CAUSE).to_numpy(dtype=np.bool_)
-    parts = {"loss": True, "forced": (losses["wave"] != OUTSIDE).to_numpy(), "exogenous": outside}
+    forced = (losses["wave"] != OUTSIDE).to_numpy(dtype=np.bool_)
+    parts = {"loss": loss, "forced": loss * forced, "exogenous": loss * outside}
     sums = {
-        name: np.bincount(number, weights=np.where(which, loss, 0.0), minlength=len(known))
-        for name, which in parts.items()
+        name: np.bincount(number, weights=part, minlength=len(known))
+        for name, part in parts.items()
     }
     return about.astype(texts).reset_index(drop=True).assign(**sums)
 

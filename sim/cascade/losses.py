@@ -12,6 +12,7 @@ plus what flowed out of the account by that cause (``break_flows``). All in the 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,8 @@ def coded_losses(
         rows[column] = pd.Categorical.from_codes(_whole(rows[column]), categories=known)
     place = pd.Index(breaks["break_id"]).get_indexer(pd.Index(rows["break_id"]))
     about = coded(breaks[ABOUT[1:]]).iloc[place].reset_index(drop=True)
-    return pd.concat([rows[["break_id"]], about, rows[[*_WHY, "loss"]]], axis=1)
+    found: pd.DataFrame = pd.concat([rows[["break_id"]], about, rows[[*_WHY, "loss"]]], axis=1)
+    return found
 
 
 def _names(one: pd.DataFrame, other: pd.DataFrame, column: str) -> pd.Index:
@@ -113,7 +115,7 @@ def _summed(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows sorted by all columns but the loss, those alike summed, without zeros."""
     keys = ["break_id", *_WHY]
     columns = [_whole(rows[name]) for name in keys]
-    order = np.lexsort(columns[::-1])
+    order = _sorted(columns)
     columns = [column[order] for column in columns]
     fresh = np.ones(len(rows), dtype=np.bool_)
     if len(rows):
@@ -124,6 +126,18 @@ def _summed(rows: pd.DataFrame) -> pd.DataFrame:
     kept = total != 0.0
     data = {name: column[first][kept] for name, column in zip(keys, columns, strict=True)}
     return pd.DataFrame({**data, "loss": total[kept]})
+
+
+def _sorted(columns: list[IntArray]) -> IntArray:
+    """Return the order of rows by columns of whole numbers, in one sort where they fit one."""
+    low = [int(column.min()) for column in columns if len(column)]
+    spans = [int(column.max()) - least + 1 for column, least in zip(columns, low, strict=False)]
+    if not spans or math.prod(spans) >= 2**62:
+        return np.lexsort(columns[::-1])
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, least, span in zip(columns, low, spans, strict=True):
+        key = key * span + (column - least)
+    return np.argsort(key, kind="stable")
 
 
 def coded(frame: pd.DataFrame) -> pd.DataFrame:

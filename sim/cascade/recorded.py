@@ -10,7 +10,7 @@ from typing import Self
 import pandas as pd
 
 from sim.cascade.attribution import forced_moves
-from sim.cascade.balance import Flows, tied
+from sim.cascade.balance import Flows, condensed, tied
 from sim.cascade.loading import read_run
 from sim.cascade.losses import coded_losses, decoded, seller_losses
 from sim.cascade.moves import tick_seconds
@@ -19,6 +19,7 @@ from sim.cascade.tables import (
     BREAK_COLUMNS,
     CAUSE_COLUMNS,
     LIQUIDATION_COLUMNS,
+    LOSS_COLUMNS,
     PRICE_COLUMNS,
     VENUE_COLUMNS,
     checked,
@@ -141,6 +142,36 @@ class RecordedCascade:
         ``sim.cascade.losses`` states the formula.
         """
         return decoded(self._coded_losses)
+
+    def losses_by(self, *columns: str, window: tuple[float, float] | None = None) -> pd.DataFrame:
+        """Return the losses summed by some of their columns.
+
+        Large runs have a hundred rows of losses for each break; this makes no text of them.
+
+        Parameters
+        ----------
+        *columns : str
+            One or more columns of ``losses`` but `loss`.
+        window : tuple of float or None
+            Only accounts that broke in ``[start, end)`` [s].
+
+        Returns
+        -------
+        pandas.DataFrame
+            `columns`, sorted, and `loss` [numeraire].
+
+        Raises
+        ------
+        ValueError
+            If a column is unknown, or none is given.
+        """
+        known = [name for name in LOSS_COLUMNS if name != "loss"]
+        unknown = [name for name in columns if name not in known]
+        if unknown or not columns:
+            found = ", ".join(map(repr, unknown)) or "none"
+            raise ValueError(f"columns are {found}; allowed: {', '.join(known)}")
+        ticks = window_of(window, self.tick_seconds)
+        return condensed(ticks.of(self._coded_losses), list(dict.fromkeys(columns)))
 
     def seller_losses(self) -> pd.DataFrame:
         """Return the forced part of `losses`, split over the accounts whose orders moved prices.

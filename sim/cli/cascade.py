@@ -188,7 +188,7 @@ def _drawn(found: Cascade, run: RecordedRun, asked: Asked) -> list[Path]:
     frames = CascadeFrames(
         found.liquidations,
         found.price_causes,
-        losses=found.losses(),
+        losses=found.losses_by("generation", "cause"),
         spillover={by: found.spillover(by, "loss") for by in groups},
         graph=found.graph("auto"),
     )

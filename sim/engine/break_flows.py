@@ -11,7 +11,7 @@ in full when it is owed, and at the slope between the two where a balance change
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -79,11 +79,15 @@ class Flows(NamedTuple):
         if not parts:
             none, nothing = np.empty(0, dtype=np.int64), np.empty(0)
             return cls(none, none, none, none, nothing, nothing, nothing, none)
-        return cls(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+        rows: list[Any] = [
+            np.concatenate([getattr(one, name) for one in parts]) for name in cls._fields
+        ]
+        return cls(*rows)
 
     def only(self, chosen: BoolArray) -> Flows:
         """Return the chosen ones (N,)."""
-        return Flows(*(one[chosen] for one in self))
+        parts: list[Any] = [one[chosen] for one in self]
+        return Flows(*parts)
 
 
 def touches_accounts(world: World, tap: Tap) -> bool:

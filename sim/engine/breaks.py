@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from sim.engine.pricing import Pricing
     from sim.engine.world import World
 
-BREAK = np.dtype([("tick", "i4"), ("generation", "i4"), ("row", "i4"), ("first", "i4"),
-                  ("window", "i4"), ("equity", "f8"), ("maintenance", "f8"), ("loss", "f8")])  # fmt: skip
+BREAK = np.dtype(
+    [
+        *((name, "i4") for name in ("tick", "generation", "row", "first", "window")),
+        *((name, "f8") for name in ("equity", "maintenance", "loss")),
+    ]
+)
 EXPOSURE = np.dtype([("number", "i4"), ("through", "i2"), ("value", "i2"), ("exposure", "f8")])
 FLOW = np.dtype([("number", "i4"), ("through", "i2"), ("cause", "i2"), ("loss", "f8")])
 MOVE = np.dtype([("window", "i4"), ("value", "i4"), ("key", "i4"), ("move", "f8")])
@@ -201,7 +205,7 @@ class Breaks:
     def _exposures(self, rows: IntArray) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
         """Return owner (index into `rows`), code of what it is held through, value and exposure."""
         world, ledger, board = self.world, self.world.ledger, self.world.board
-        markets, assets = len(board.ids), len(world.asset_price)
+        markets = len(board.ids)
         slots, owner = ledger.slots(rows)
         held = ledger.quantity[slots] != 0.0
         slots, owner = slots[held], owner[held]
@@ -234,7 +238,7 @@ class Breaks:
         return np.asarray(by_clearer[clearer])
 
     def _note_flows(self, rows: IntArray, first: int, number: int) -> FloatArray:
-        """Note what flowed from accounts (N,) since the start of a window; return it [numeraire]."""
+        """Note what flowed from accounts (N,) since a window began; return it [numeraire]."""
         if not (self.tap.transfers or self.tap.fills or self._kept):
             return np.zeros(len(rows))
         self._chosen[rows] = True

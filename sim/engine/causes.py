@@ -50,6 +50,7 @@ class CauseBook:
         self._calm = np.zeros((0, markets))
         self._forced: list[tuple[PriceMove, float]] = []
         self._keeps, self._dropped = False, 0
+        self._is_forced: list[bool] = []
 
     def index(self, cause: str) -> int:
         """Return the number of a cause, opening it at first sight."""
@@ -58,6 +59,7 @@ class CauseBook:
             return known
         self._index[cause] = len(self.names)
         self.names.append(cause)
+        self._is_forced.append(cause.startswith(FORCED))
         row = np.zeros((1, self.markets))
         self._log = np.concatenate([self._log, row])
         self._price = np.concatenate([self._price, row])
@@ -74,7 +76,7 @@ class CauseBook:
             self._calm[k, market] += log_move
         else:
             self._cascade[self.tick, generation, market, k] += log_move
-            if self._keeps and cause.startswith(FORCED):
+            if self._keeps and self._is_forced[k]:
                 self._forced.append(((market, cause, generation, self.tick), move))
 
     def book_all(self, cause: str, log_moves: FloatArray, moves: FloatArray) -> None:
@@ -128,7 +130,7 @@ class CauseBook:
         """
         moves = now.copy()
         moves[: len(then)] -= then
-        moves[[name.startswith(FORCED) for name in self.names[: len(now)]]] = 0.0
+        moves[self._is_forced[: len(now)]] = 0.0
         return moves
 
     def forced_until(self, forced: int) -> dict[PriceMove, float]:

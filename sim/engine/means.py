@@ -28,7 +28,7 @@ class Prices(NamedTuple):
 
     Attributes
     ----------
-    last, index, mark : (M,) float64 [quote/base]
+    last, reference, mark : (M,) float64 [quote/base]
     asset : (N,) float64 [numeraire]
     value : (J,) float64 [numeraire]
         ``y`` of all markets, ``x`` of all assets, ``o``.
@@ -44,7 +44,7 @@ class Prices(NamedTuple):
     """
 
     last: FloatArray
-    index: FloatArray
+    reference: FloatArray
     mark: FloatArray
     asset: FloatArray
     value: FloatArray
@@ -92,15 +92,17 @@ class Means:
         self._refresh(now)
         moves = np.zeros((len(total), last.shape[1]))
         moves[:, FREE] = total
-        for assets in self._rounds:
-            value = now.asset[quote][:, None] * last + then.last[:, None] * moves[quote]
+        value = now.asset[quote][:, None] * last
+        for number, assets in enumerate(self._rounds):
+            if number or total[quote].any():
+                value = now.asset[quote][:, None] * last + then.last[:, None] * moves[quote]
             rows = self._asset_share[assets] @ value
             fit(rows, total[assets], now.asset[assets])
             moves[assets] = rows
         return moves
 
     def indices(
-        self, then: Prices, now: Prices, value: FloatArray, of_quote: FloatArray
+        self, then: Prices, now: Prices, value: FloatArray, of_quote: FloatArray | None
     ) -> FloatArray:
         """Return the moves (M, K) [quote/base] of the indices.
 
@@ -109,19 +111,23 @@ class Means:
         then, now : Prices
         value : (M, K) float64 [numeraire]
             Moves of last prices times the values of quote assets.
-        of_quote : (M, K) float64 [numeraire]
-            Moves of the values of quote assets.
+        of_quote : (M, K) float64 [numeraire], optional
+            Moves of the values of quote assets; None where these stood still.
         """
         quote = self.world.board.quote
         before, after = then.asset[quote], now.asset[quote]
         self._weigh(now, now.last * after)
         m = self._first_of_group
-        level = now.index[m] * after[m]
+        level = now.reference[m] * after[m]
         rows = self._index_share @ value
-        fit(rows, level - then.index[m] * before[m], level)
-        moves = (rows[self.group] - then.index[:, None] * of_quote) / after[:, None]
-        moves[~self._index_share.any(axis=1)[self.group]] = 0.0
-        return np.asarray(moves)
+        fit(rows, level - then.reference[m] * before[m], level)
+        moves = rows[self.group]
+        if of_quote is not None:
+            moves -= then.reference[:, None] * of_quote
+        moves /= after[:, None]
+        known = np.asarray(self._index_share.any(axis=1))
+        moves[~known[self.group]] = 0.0
+        return moves
 
     def _refresh(self, now: Prices) -> None:
         """Take the shares anew where other markets count."""
@@ -132,8 +138,8 @@ class Means:
         board = self.world.board
         self._asset_share = np.zeros((len(now.asset), len(live)))
         for asset, group in self.valued_by:
-            usable = group[live[group]]
-            chosen = usable if len(usable) else group
+            counted = group[live[group]]
+            chosen = counted if len(counted) else group
             whole = len(chosen) * board.opening_value[chosen]
             self._asset_share[asset, chosen] = board.opening_price[asset] / whole
         self._index_share[:] = 0.0

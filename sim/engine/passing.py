@@ -11,26 +11,20 @@ Between two instants every last price has moved by ``dL_m = sum_k l_mk`` over ca
 is split exactly by ``d(L x) = x(1) dL + L(0) dx``, a mean or a median by the shares with which
 prices enter it at the end; what is left where these shares changed belongs to no price.
 
-A mark that follows its source at once passes all of it on. Any other keeps what it has not passed
-on yet, ``G_k``: when it moves by d, it passes on ``(d / g) G_k`` with ``g = sum_k G_k``, at most
-all and at least nothing. Where the parts of G cancel, the half-life of the mark says how much. A
-mark made of the index and of (an average of) the basis takes the index at once, and the basis as
-above; what of the basis it had taken it gives back in the same proportion. What is left of d has
-the cause ``mark``.
+How a mark passes on what it follows is in `sim.engine.waiting`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sim.core.arrays import BoolArray, FloatArray, IntArray
+from sim.core.arrays import FloatArray, IntArray
 from sim.engine.causes import PriceMove
-from sim.engine.generations import mark_half_life
 from sim.engine.growing import GrowingArray
 from sim.engine.means import FREE, REST, Means, Prices, settle
-from sim.schema.mark import parts_of
+from sim.engine.waiting import from_basis, mark_kind, netted, share_passed
 
 if TYPE_CHECKING:
     from sim.engine.pricing import Pricing
@@ -43,17 +37,8 @@ causes, generation and tick of the forced orders or -1."""
 NO_CAUSE = {-1: "mark", -2: "exogenous"}
 """Causes of what no price explains and of returns of assets without a market, by number in keys."""
 
-CANCELLED = 1e-3
-"""Net of what a mark has not passed on, as a share of the gross, below which it says nothing."""
-
-SPENT = 1e-13
-"""What a mark has not passed on, as a share of the mark, that is forgotten."""
-
 MANY = 10_000
 """Moves by forced orders after which marks are brought up to date at the latest."""
-
-LEAST = 1e-3
-"""Part of what a mark has not passed on, as a share of the largest, that counts to the others."""
 
 
 class Moves(NamedTuple):
@@ -81,41 +66,6 @@ class Waiting(NamedTuple):
     taken: FloatArray
 
 
-class MarkKind(NamedTuple):
-    """How the mark of a market follows prices.
-
-    Attributes
-    ----------
-    of_index : bool
-        Whether it follows the index first.
-    basis : bool
-        Whether it takes something of the basis beside.
-    at_once : bool
-        Whether it takes what it follows first without delay.
-    half_life : float [s]
-    """
-
-    of_index: bool
-    basis: bool
-    at_once: bool
-    half_life: float
-
-
-def mark_kind(mark: Any) -> MarkKind:
-    """Return how a mark of this configuration follows prices."""
-    parts = parts_of(mark)
-    sources = {"index" if p.kind in ("index", "funded_index") else getattr(p, "of", "last")
-               for p in parts}  # fmt: skip
-    of_index = sources != {"last"}
-    quick = [p.kind in ("last", "index", "funded_index") for p in parts]
-    if of_index:
-        first = [p.kind in ("index", "funded_index") or getattr(p, "of", "") == "basis"
-                 for p in parts]  # fmt: skip
-        mixed = sources != {"index"}
-        return MarkKind(True, mixed, any(first) if mixed else all(quick), mark_half_life(mark))
-    return MarkKind(False, False, all(quick), mark_half_life(mark))
-
-
 class Passing:
     """Splits the moves of all values of a world from instant to instant.
 
@@ -138,6 +88,7 @@ class Passing:
         kinds = [mark_kind(venue.mark) for venue in world.scenario.venues.values()]
         of_index, basis, at_once, half_life = (np.array(x) for x in zip(*kinds, strict=True))
         venue = world.board.venue
+        self._quotes = np.unique(world.board.quote)
         self._of_index, self._basis = of_index[venue], np.flatnonzero(basis[venue])
         self._slow, self._half_life = ~at_once[venue], half_life[venue]
         self._remembers = bool((~at_once | basis).any())
@@ -192,14 +143,19 @@ class Passing:
         quote = self.world.board.quote
         key, last = self._last_moves(then, now)
         asset = self.means.assets(then, now, last)
-        of_quote = asset[quote]
-        value = now.asset[quote][:, None] * last + then.last[:, None] * of_quote
+        worth = now.asset[quote][:, None]
+        value = worth * last
+        of_quote = asset[quote] if asset[self._quotes].any() else None
+        if of_quote is not None:
+            value += then.last[:, None] * of_quote
         followed = index = last
         if self._of_index.any():
             index = self.means.indices(then, now, value, of_quote)
             followed = np.where(self._of_index[:, None], index, last)
         mark = self._marks(then, now, key, followed, last - index)
-        market = now.asset[quote][:, None] * mark + then.mark[:, None] * of_quote
+        market = worth * mark
+        if of_quote is not None:
+            market += then.mark[:, None] * of_quote
         move = np.concatenate([market, asset, value[self.world.local.own_market]])
         settle(move, now.value - then.value, now.value)
         return Moves(key, move)
@@ -288,38 +244,3 @@ class Passing:
             rows[:, kept], [len(first), len(first) + len(b)]
         )
         self._waiting = Waiting(key[kept], *parts)
-
-
-def netted(waiting: FloatArray, level: FloatArray) -> FloatArray:
-    """Return what waits (R, K) without what cancels in it, and but for next to nothing.
-
-    Each row keeps its sum, and of its parts those on the side of the sum, in proportion.
-    """
-    net = waiting.sum(axis=1, keepdims=True)
-    side = np.where(waiting * net > 0.0, np.abs(waiting), 0.0)
-    least = np.maximum(LEAST * side.max(axis=1, initial=0.0), SPENT * level)[:, None]
-    side[side <= least] = 0.0
-    gross = side.sum(axis=1, keepdims=True)
-    return np.asarray(side * (net / np.where(gross > 0.0, gross, 1.0)))
-
-
-def from_basis(
-    left: FloatArray, taken: FloatArray, wanted: FloatArray, by_time: FloatArray
-) -> FloatArray:
-    """Return what marks take (R, K) of the basis that is left, or give back of what they took."""
-    given = taken.sum(axis=1)
-    back = (wanted * given < 0.0) & (wanted * left.sum(axis=1) <= 0.0)
-    share = np.where(back, 0.0, share_passed(left, wanted, by_time))
-    returned = np.where(back, np.clip(wanted / np.where(back, given, 1.0), -1.0, 0.0), 0.0)
-    return np.asarray(share[:, None] * left + returned[:, None] * taken)
-
-
-def share_passed(waiting: FloatArray, wanted: FloatArray, by_time: FloatArray) -> FloatArray:
-    """Return which share (M,) [1] of what waits (M, K) passes on when marks move as `wanted` (M,).
-
-    Where the parts cancel, `by_time` (M,) [1] says it.
-    """
-    net, gross = waiting.sum(axis=1), np.abs(waiting).sum(axis=1)
-    clear = np.abs(net) > CANCELLED * gross
-    share = np.clip(np.where(clear, wanted, 0.0) / np.where(clear, net, 1.0), 0.0, 1.0)
-    return np.asarray(np.where(clear | (wanted == 0.0), share, by_time))

@@ -82,8 +82,10 @@ def assert_exact(result: sim.Result, oracle: Oracle) -> None:
     """Losses, as recorded and as split, are what equity went down by."""
     breaks, losses = result.breaks, result.cascade.losses()
     known = pd.DataFrame(oracle.broken, columns=["account_id", "expected", "gross"])
-    for table in (breaks, known):
-        table["time_of_account"] = table.groupby("account_id").cumcount()
+    breaks, known = (
+        table.assign(time_of_account=table.groupby("account_id").cumcount())
+        for table in (breaks, known)
+    )
     breaks = breaks.merge(known, how="outer", on=["account_id", "time_of_account"])
     assert breaks["break_id"].notna().all()
     assert breaks["expected"].notna().all()
