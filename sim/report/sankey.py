@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from typing import Literal
 
@@ -145,14 +146,23 @@ def fitted(parts: Sequence[tuple[str, str]], room: float) -> tuple[list[str], fl
     """
     widest = max((text_width(f"{name}  {rest}", SMALL) for name, rest in parts), default=1.0)
     size = max(_SMALLEST, min(SMALL, SMALL * room / max(widest, 1.0)))
-    texts = []
-    for name, rest in parts:
-        text, length = f"{name}  {rest}", len(name)
-        while text_width(text, size) > room and length > 1:
-            length -= 1
-            text = f"{name[:length].rstrip()}\N{HORIZONTAL ELLIPSIS}  {rest}"
-        texts.append(text)
-    return texts, size
+    return [_cut(name, rest, room, size) for name, rest in parts], size
+
+
+def _cut(name: str, rest: str, room: float, size: float) -> str:
+    """Return a label, its name cut to at least one letter where the label is too wide."""
+
+    def wide(text: str) -> bool:
+        return text_width(text, size) > room
+
+    def short(length: int) -> str:
+        return f"{name[:length].rstrip()}\N{HORIZONTAL ELLIPSIS}  {rest}"
+
+    whole = f"{name}  {rest}"
+    if not wide(whole) or len(name) < 2:
+        return whole
+    fit = bisect(range(1, len(name)), False, key=lambda length: wide(short(length)))
+    return short(max(fit, 1))
 
 
 def _stack(heights: FloatArray) -> FloatArray:
