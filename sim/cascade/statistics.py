@@ -7,7 +7,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -52,15 +52,25 @@ def _ratio(upper: FloatArray, lower: FloatArray) -> FloatArray:
     return np.asarray(np.divide(upper, lower, out=out, where=lower > 0.0), dtype=np.float64)
 
 
+class HasGenerations(Protocol):
+    """A cascade, as far as its branching ratio goes."""
+
+    def generations(self) -> pd.DataFrame:
+        """Return the size of each generation."""
+        ...
+
+
 def branching_ratio_interval(
-    generations: Iterable[pd.DataFrame], level: float = 0.95, of: str = "accounts"
+    cascades: Iterable[HasGenerations | pd.DataFrame],
+    level: float = 0.95,
+    of: str = "accounts",
 ) -> pd.DataFrame:
     r"""Return the branching ratio of each generation with its confidence interval.
 
     Parameters
     ----------
-    generations : iterable of pandas.DataFrame
-        ``Cascade.generations`` of independent replications, at least two.
+    cascades : iterable of Cascade or pandas.DataFrame
+        Cascades of independent replications, at least two, or what their ``generations()`` gave.
     level : float
         Confidence of the interval, in (0, 1).
     of : {"accounts", "liquidated_notional"}
@@ -92,7 +102,7 @@ def branching_ratio_interval(
     ----------
     Cochran (1977), "Sampling Techniques", 3rd edition, chapter 6: the ratio estimator.
     """
-    tables = list(generations)
+    tables = [one if isinstance(one, pd.DataFrame) else one.generations() for one in cascades]
     if of not in ("accounts", "liquidated_notional"):
         raise ValueError(f"of is {of!r}; allowed: accounts, liquidated_notional")
     if not 0.0 < level < 1.0:

@@ -120,7 +120,7 @@ def test_the_interval_of_the_branching_ratio_covers_g() -> None:
 
 def test_equal_replications_have_a_point_as_interval() -> None:
     sizes = linear(200).generations()
-    table = branching_ratio_interval([sizes, sizes, sizes])
+    table = branching_ratio_interval([linear(200), linear(200), sizes])
     assert table["low"].dropna().to_numpy() == pytest.approx(table["ratio"].dropna().to_numpy())
     whole = table.iloc[0]
     assert whole["generation"] == WHOLE
