@@ -32,8 +32,10 @@ if TYPE_CHECKING:
         threshold_cascade,
         venue_claims,
     )
+    from sim.cascade.export import export_graph
     from sim.cascade.measures import network_measures, rank_correlations
     from sim.cascade.state import State
+    from sim.cascade.statistics import branching_ratio_interval, tail_fit
     from sim.cascade.tipping import Criterion, CriticalShock
 
 __all__ = [
@@ -48,15 +50,18 @@ __all__ = [
     "State",
     "StressResult",
     "VenueClaims",
+    "branching_ratio_interval",
     "contagion_bound",
     "debtrank",
     "debtrank_of_each",
     "eisenberg_noe",
+    "export_graph",
     "fire_sale_vulnerability",
     "impact_paths",
     "network_measures",
     "rank_correlations",
     "rogers_veraart",
+    "tail_fit",
     "threshold_cascade",
     "venue_claims",
 ]
@@ -72,15 +77,18 @@ _LATER = {
     "State": "sim.cascade.state",
     "StressResult": "sim.cascade.contagion",
     "VenueClaims": "sim.cascade.contagion",
+    "branching_ratio_interval": "sim.cascade.statistics",
     "contagion_bound": "sim.cascade.contagion",
     "debtrank": "sim.cascade.contagion",
     "debtrank_of_each": "sim.cascade.contagion",
     "eisenberg_noe": "sim.cascade.contagion",
+    "export_graph": "sim.cascade.export",
     "fire_sale_vulnerability": "sim.cascade.contagion",
     "impact_paths": "sim.cascade.contagion",
     "network_measures": "sim.cascade.measures",
     "rank_correlations": "sim.cascade.measures",
     "rogers_veraart": "sim.cascade.contagion",
+    "tail_fit": "sim.cascade.statistics",
     "threshold_cascade": "sim.cascade.contagion",
     "venue_claims": "sim.cascade.contagion",
 }

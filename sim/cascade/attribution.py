@@ -71,7 +71,7 @@ def forced_orders(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.
     pandas.DataFrame
         One row per clearer, market, tick, generation and account, with `cohort`, `quantity`
         [contracts, signed], `notional` [quote], `flow` [quote], the notional with the sign of
-        the quantity, and `price_move` [1, log price].
+        the quantity, `share` [1] of the batch's move, and `price_move` [1, log price].
     """
     orders = with_market(liquidations[liquidations["kind"] == MARKET_KIND])
     orders = orders.assign(flow=np.sign(orders["quantity"]) * orders["notional"])
@@ -83,7 +83,8 @@ def forced_orders(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.
     )
     moves = orders.merge(forced_moves(price_causes), on=_BATCH, how="left")["price_move"]
     booked = moves.fillna(0.0).to_numpy(dtype=np.float64)
-    return orders.assign(price_move=_share_of_flow(orders, "quantity") * booked)
+    share = share_of_flow(orders, "quantity")
+    return orders.assign(share=share, price_move=share * booked)
 
 
 def cross_impacts(
@@ -102,7 +103,7 @@ def cross_impacts(
     -------
     split : pandas.DataFrame
         One row per clearer, market moved, tick, generation and account, with `cohort` and
-        `price_move` [1, log price].
+        `share` [1] of the batch's move and `price_move` [1, log price].
     rest : pandas.DataFrame
         The moves of clearers without any forced order in that tick and generation.
     """
@@ -115,9 +116,10 @@ def cross_impacts(
             cohort=("cohort", "first"), flow=("flow", "sum")
         )
         part = rest.merge(over, on=keys, how="inner")
-        split.append(part.assign(price_move=_share_of_flow(part, "flow") * part["price_move"]))
+        share = share_of_flow(part, "flow")
+        split.append(part.assign(share=share, price_move=share * part["price_move"]))
         rest = _without(rest, part)
-    columns = [*_BATCH, "account_id", "cohort", "price_move"]
+    columns = [*_BATCH, "account_id", "cohort", "share", "price_move"]
     return pd.concat([part[columns] for part in split], ignore_index=True), rest
 
 
@@ -131,7 +133,7 @@ def _without(moves: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return marked[marked["_merge"] == "left_only"].drop(columns="_merge")
 
 
-def _share_of_flow(rows: pd.DataFrame, column: str) -> FloatArray:
+def share_of_flow(rows: pd.DataFrame, column: str) -> FloatArray:
     """Return each row's share of the signed flow that moved its market, in [0, 1]."""
     if rows.empty:
         return np.zeros(0)

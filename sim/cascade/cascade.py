@@ -2,132 +2,128 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import networkx as nx
-import numpy as np
 import pandas as pd
 
-from sim.cascade.attribution import forced_moves
+from sim.cascade.clusters import cluster_of, clusters
+from sim.cascade.edges import Recorded
 from sim.cascade.graph import build_graph
+from sim.cascade.moves import (
+    amplification,
+    endogenous_share,
+    generation_table,
+    moves_by_cause,
+)
+from sim.cascade.rankings import first_breaks, sellers, victims
+from sim.cascade.spreading import SpreadCascade
+from sim.cascade.summary import cascade_statistics
 from sim.cascade.tables import (
     BROKEN_KINDS,
-    CAUSE_COLUMNS,
-    EXOGENOUS_CAUSE,
-    LIQUIDATION_COLUMNS,
-    MARKET_KIND,
-    PRICE_COLUMNS,
-    VENUE_COLUMNS,
-    checked,
-    in_order,
-    with_market,
 )
+from sim.cascade.views import VIEWS, group_graph
+from sim.cascade.windows import cut, window_of
 
-Level = Literal["auto", "accounts", "cohorts"]
+Level = Literal["auto", "accounts", "cohorts", "venues", "assets"]
 
-_NO_MOVE = 1e-12  # [1, log price] the tolerance to which the causes of a market sum to its move
+Who = Literal["account", "cohort", "venue"]
+
+LEVELS: tuple[Level, ...] = ("auto", "accounts", "cohorts", "venues", "assets")
 
 
-@dataclass(frozen=True, eq=False)
-class Cascade:
+class Cascade(SpreadCascade):
     """Who broke whom, through which market, and how much of a fall the cascade made.
 
-    Parameters
-    ----------
-    liquidations : pandas.DataFrame
-        A row per closed position: `tick, generation, kind, clearer, venue, symbol, account_id,
-        trader_id, cohort, quantity` [contracts, signed change of the position], `notional`
-        [quote].
-    price_causes : pandas.DataFrame
-        A row per booked move: `tick, generation, venue, symbol, cause, price_move` [1, log
-        price, negative for a fall].
-    prices : pandas.DataFrame
-        Recorded prices: `tick, venue, symbol, last_price` [quote/base]; names the markets.
-    venues : pandas.DataFrame
-        Recorded venues: `tick, venue`; names the venues.
-
-    Raises
-    ------
-    ValueError
-        If a table that has rows lacks a column. A table without rows may lack them all.
+    The parameters are those of ``RecordedCascade``; ``Cascade.load`` reads a run folder.
     """
 
-    liquidations: pd.DataFrame
-    price_causes: pd.DataFrame
-    prices: pd.DataFrame
-    venues: pd.DataFrame
-
-    def __post_init__(self) -> None:
-        for name, columns in (
-            ("liquidations", LIQUIDATION_COLUMNS),
-            ("price_causes", CAUSE_COLUMNS),
-            ("prices", PRICE_COLUMNS),
-            ("venues", VENUE_COLUMNS),
-        ):
-            object.__setattr__(self, name, checked(getattr(self, name), columns, name))
-        # A shortfall without a forced trade has an event, but moved no market and nobody.
-        traded = self.liquidations["symbol"] != ""
-        if not traded.all():
-            object.__setattr__(self, "liquidations", self.liquidations[traded])
-
-    @property
-    def market_names(self) -> list[str]:
-        """Every market ``venue/symbol`` of the tables, in order of first appearance."""
-        frames = (self.prices, self.price_causes, self.liquidations)
-        listed = [f.drop_duplicates(["venue", "symbol"]) for f in frames]
-        return in_order(*(with_market(frame)["market"] for frame in listed))
-
-    @property
-    def venue_names(self) -> list[str]:
-        """Every venue of the tables, in order of first appearance, then other clearers."""
-        causes = pd.Series(forced_moves(self.price_causes)["clearer"])
-        frames = (self.venues, self.prices, self.price_causes, self.liquidations)
-        return in_order(*(frame["venue"] for frame in frames), causes)
-
-    def graph(self, level: Level = "auto", max_nodes: int = 5000) -> nx.MultiDiGraph[str]:
+    def graph(
+        self,
+        level: Level = "auto",
+        max_nodes: int = 5000,
+        window: tuple[float, float] | None = None,
+    ) -> nx.MultiDiGraph[str]:
         """Return the causal graph account -> market -> account, generation by generation.
 
         Parameters
         ----------
-        level : {"auto", "accounts", "cohorts"}
-            What trades: accounts, or their cohorts. ``auto`` takes accounts as long as no more
-            than `max_nodes` of them were broken.
+        level : {"auto", "accounts", "cohorts", "venues", "assets"}
+            What the nodes are: accounts or their cohorts beside markets; or venues or assets
+            alone. ``auto`` takes accounts as long as no more than `max_nodes` of them were broken,
+            else cohorts.
         max_nodes : int
             Number of account nodes above which ``auto`` aggregates, >= 0.
+        window : tuple of float or None
+            Only what happened in ``[start, end)`` [s]: accounts that broke and orders that traded
+            in it, and earlier orders as far as they cost those something.
 
         Returns
         -------
         networkx.MultiDiGraph
-            Nodes with `kind` ``account`` or ``cohort``, ``market`` and ``venue``; edges with
-            `relation`, listed in ``sim.cascade.graph``. The `price_move` of the edges into a
+            Nodes with `kind`, edges with `relation`, listed in ``sim.cascade.graph`` and, for
+            venues and assets, in ``sim.cascade.views``. The `price_move` of the edges into a
             market (``forced_order``, ``cross_impact`` and, where the tables hold no order at
-            all, ``unattributed``) sums to the move `price_causes` books to liquidations.
+            all, ``unattributed``) sums to the move `price_causes` books to liquidations, and
+            their `loss` with that of causes to what accounts lost through it.
 
         Raises
         ------
         ValueError
-            If `level` is unknown or `max_nodes` negative.
+            If an argument is out of range, or `level` is venues or assets and the run did not
+            record losses.
 
         Notes
         -----
-        ``sim.cascade.attribution`` states how a move is split over orders and which moves
-        count as having broken an account. ADL and socialised losses hit accounts that were not
-        broken and are no part of the graph.
+        ``sim.cascade.attribution`` states how a move is split over orders. ADL and socialised
+        losses hit accounts that were not broken and are no part of the graph.
         """
-        if level not in ("auto", "accounts", "cohorts"):
-            raise ValueError(f"level is {level!r}; allowed: auto, accounts, cohorts")
+        if level not in LEVELS:
+            raise ValueError(f"level is {level!r}; allowed: {', '.join(LEVELS)}")
         if max_nodes < 0:
             raise ValueError(f"max_nodes is {max_nodes}; it must be >= 0")
+        ticks = window_of(window, self.tick_seconds)
+        flows = self._flows(window)
+        if level in VIEWS:
+            if not self.has_losses and len(self.liquidations):
+                raise ValueError(f"level {level!r} needs losses, which this run did not record")
+            groups = self._groups(VIEWS[level])
+            return group_graph(flows, self.liquidations, level, groups, self.bases, ticks)
         broken = self.liquidations[self.liquidations["kind"].isin(BROKEN_KINDS)]
         many = broken["account_id"].nunique() > max_nodes
         owner = "cohort" if level == "cohorts" or (level == "auto" and many) else "account"
-        return build_graph(
-            self.liquidations, self.price_causes, self.market_names, self.venue_names, owner
-        )
+        recorded = Recorded(
+            self.liquidations, self.price_causes, self.market_names, self.venue_names, flows,
+            self.has_losses, ticks,
+        )  # fmt: skip
+        return build_graph(recorded, owner)
 
-    def generations(self) -> pd.DataFrame:
+    def graphs(
+        self, every: float, level: Level = "cohorts"
+    ) -> Iterator[tuple[tuple[float, float], nx.MultiDiGraph[str]]]:
+        """Yield the graph of each window of `every` seconds, with the window [s].
+
+        Windows without anybody broken are left out.
+
+        Raises
+        ------
+        ValueError
+            If `every` is no number above 0, or as ``graph`` does.
+        """
+        ticks = [frame["tick"] for frame in (self.breaks, self.liquidations) if len(frame)]
+        times = pd.concat(ticks) * self.tick_seconds if ticks else pd.Series(dtype=float)
+        for start, end in cut(every, float(times.max()) if len(times) else 0.0):
+            if ((times >= start) & (times < end)).any():
+                yield (start, end), self.graph(level, window=(start, end))
+
+    def generations(self, window: tuple[float, float] | None = None) -> pd.DataFrame:
         """Return the size of each generation of forced orders.
+
+        Parameters
+        ----------
+        window : tuple of float or None
+            Only what happened in ``[start, end)`` [s].
 
         Returns
         -------
@@ -139,22 +135,8 @@ class Cascade:
             `markets`, the number of markets moved. A generation that recurs in several ticks
             is one row. Without forced orders the frame has no rows.
         """
-        broken = self.liquidations[self.liquidations["kind"].isin(BROKEN_KINDS)]
-        orders = broken[broken["kind"] == MARKET_KIND]
-        moves = forced_moves(self.price_causes)
-        moved = moves[moves["price_move"] != 0.0]
-        last = max((int(f["generation"].max()) for f in (broken, moved) if len(f)), default=-1)
-        index = pd.RangeIndex(last + 1, name="generation")
-        columns = {
-            "accounts": broken.groupby("generation")["account_id"].nunique(),
-            "liquidated_notional": orders.groupby("generation")["notional"].sum(),
-            "price_move": moved.groupby("generation")["price_move"].sum(),
-            "markets": moved.groupby("generation")["market"].nunique(),
-        }
-        table = pd.DataFrame({k: v.reindex(index, fill_value=0) for k, v in columns.items()})
-        kinds = dict.fromkeys(("accounts", "markets"), "int64")
-        kinds |= dict.fromkeys(("liquidated_notional", "price_move"), "float64")
-        return table.astype(kinds).reset_index()
+        ticks = window_of(window, self.tick_seconds)
+        return generation_table(ticks.of(self.liquidations), ticks.of(self.price_causes))
 
     @property
     def branching_ratio(self) -> float:
@@ -175,11 +157,7 @@ class Cascade:
         Filimonov and Sornette (2012), "Quantifying reflexivity in financial markets",
         Physical Review E 85, 056108: the branching ratio as the share of endogenous events.
         """
-        sold = self.liquidations["notional"].to_numpy(dtype=np.float64)
-        market = (self.liquidations["kind"] == MARKET_KIND).to_numpy(dtype=np.bool_)
-        later = market & (self.liquidations["generation"].to_numpy(dtype=np.int64) >= 1)
-        total = float(sold[market].sum())
-        return float(sold[later].sum()) / total if total > 0.0 else 0.0
+        return endogenous_share(self.liquidations)
 
     def price_moves_by_cause(self, market: str | None = None) -> pd.DataFrame:
         """Return the moves summed over the run by cause and market.
@@ -205,11 +183,7 @@ class Cascade:
             if market not in names:
                 raise KeyError(f"no market {market!r}; known: {', '.join(names)}")
             names = [market]
-        causes = with_market(self.price_causes)
-        causes = causes[causes["market"].isin(names)]
-        table = causes.groupby(["cause", "market"])["price_move"].sum().unstack(fill_value=0)
-        table = table.reindex(columns=pd.Index(names, name="market"), fill_value=0.0)
-        return table.astype(np.float64)
+        return moves_by_cause(self.price_causes, names)
 
     def amplification(self) -> pd.Series:
         """Return the whole move over the exogenous move by market.
@@ -220,41 +194,58 @@ class Cascade:
             Index `market`; [1], ``sum of all causes / sum of exogenous`` in log price at the end
             of the run. NaN where the exogenous move is 0 (within 1e-12).
         """
-        moves = self.price_moves_by_cause()
-        exogenous = moves.loc[moves.index == EXOGENOUS_CAUSE].sum()
-        ratio = moves.sum() / exogenous.where(exogenous.abs() > _NO_MOVE)
-        return ratio.rename("amplification")
+        return amplification(self.price_moves_by_cause())
 
-    def spillover(self, by: Literal["venue", "market"] = "venue") -> pd.DataFrame:
-        """Return how far the liquidations of each venue moved the markets of each other.
+    def clusters(self) -> pd.DataFrame:
+        """Return size and shape of each cascade, a root with all it broke, largest first.
 
-        Parameters
-        ----------
-        by : {"venue", "market"}
-            Columns: the venues whose markets moved, or the markets themselves.
+        See ``sim.cascade.clusters`` for what belongs together and for the columns.
+        """
+        return clusters(self._flows(), self.breaks)
+
+    def cluster_of(self) -> pd.Series:
+        """Return the cluster of each break; see ``sim.cascade.clusters.cluster_of``."""
+        return cluster_of(self._flows())
+
+    def sellers(
+        self, by: Who = "account", window: tuple[float, float] | None = None
+    ) -> pd.DataFrame:
+        """Return what the forced orders of each account, cohort or venue cost others.
+
+        In a window, what they cost those that broke in it. See ``sim.cascade.rankings.sellers``.
+        """
+        return sellers(self._flows(window), by, window_of(window, self.tick_seconds))
+
+    def victims(
+        self, by: Who = "account", window: tuple[float, float] | None = None
+    ) -> pd.DataFrame:
+        """Return what each account, cohort or venue lost; see ``sim.cascade.rankings.victims``."""
+        return victims(self._flows(window), by)
+
+    def first_breaks(
+        self, number: int = 10, window: tuple[float, float] | None = None
+    ) -> pd.DataFrame:
+        """Return the first accounts that broke; see ``sim.cascade.rankings.first_breaks``."""
+        ticks = window_of(window, self.tick_seconds)
+        return first_breaks(self._flows(window), self._breaks(ticks), number)
+
+    def statistics(self, window: tuple[float, float] | None = None) -> dict[str, Any]:
+        """Return size, shape, shares and tail of the cascade in one mapping.
 
         Returns
         -------
-        pandas.DataFrame
-            Index `source`, the venue whose liquidations moved the price (cause
-            ``liquidation:<venue>``); columns `target`. A value is the signed log move [1]
-            summed over the run and, by venue, over the markets of that venue, each market
-            counting once and no weight given to its size. 0 where there was none.
-
-        Raises
-        ------
-        ValueError
-            If `by` is unknown.
+        dict
+            `accounts` broken; `depth`, the highest generation; `breadth`, accounts of the largest
+            one; `duration` [s] from the first break to the last forced order; `notional` [quote]
+            forced, by kind of order (they are different things and never added up);
+            `forced_move` [1, log price] and `forced_share_of_moves` [1] by market. Where losses
+            are recorded also `breaks`, `loss` [numeraire], `forced_share_of_loss` [1],
+            `children`, broken accounts per broken account [1], `clusters`, `largest_cluster`
+            [breaks] and `tail`, a fit to the sizes of clusters
+            (``sim.cascade.statistics.Tail``). The volume of voluntary trades is not recorded.
         """
-        if by not in ("venue", "market"):
-            raise ValueError(f"by is {by!r}; allowed: venue, market")
-        moves = forced_moves(self.price_causes)
-        target = moves["market"] if by == "market" else moves["market"].str.split("/", n=1).str[0]
-        table = moves.assign(target=target).groupby(["clearer", "target"])["price_move"].sum()
-        names = self.market_names if by == "market" else self.venue_names
-        matrix = table.unstack(fill_value=0).reindex(
-            index=pd.Index(self.venue_names, name="source"),
-            columns=pd.Index(names, name="target"),
-            fill_value=0.0,
-        )
-        return matrix.astype(np.float64)
+        ticks = window_of(window, self.tick_seconds)
+        return cascade_statistics(
+            self._flows(window), ticks.of(self.liquidations), ticks.of(self.price_causes),
+            self._breaks(ticks), self.tick_seconds,
+        )  # fmt: skip

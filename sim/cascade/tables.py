@@ -19,8 +19,35 @@ CAUSE_COLUMNS = ("tick", "generation", "venue", "symbol", "cause", "price_move")
 PRICE_COLUMNS = ("tick", "venue", "symbol", "last_price")
 VENUE_COLUMNS = ("tick", "venue")
 
-_INTEGERS = frozenset({"tick", "generation"})
-_NUMBERS = frozenset({"quantity", "notional", "price_move", "last_price"})
+BREAK_COLUMNS = (
+    "break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort",
+    "loss",
+)  # fmt: skip
+LOSS_COLUMNS = (
+    "break_id", "tick", "time", "generation", "clearer", "account_id", "trader_id", "cohort",
+    "through", "cause", "source", "source_generation", "source_tick", "loss",
+)  # fmt: skip
+
+REQUIRED_TABLES = {
+    "liquidations": LIQUIDATION_COLUMNS,
+    "price_causes": CAUSE_COLUMNS,
+    "prices": PRICE_COLUMNS,
+    "venues": VENUE_COLUMNS,
+}
+"""Columns of the tables that every version of a run folder holds."""
+
+LOSS_TABLES = {
+    "breaks": (*BREAK_COLUMNS, "first_window", "window"),
+    "break_exposures": ("break_id", "through", "value", "exposure"),
+    "break_flows": ("break_id", "through", "cause", "loss"),
+    "value_moves": (
+        "window", "tick", "value", "venue", "symbol", "cause", "generation", "move",
+    ),
+}  # fmt: skip
+"""Columns of the tables that say what each broken account lost to which cause."""
+
+_INTEGERS = frozenset({"tick", "generation", "break_id", "source_generation", "source_tick"})
+_NUMBERS = frozenset({"quantity", "notional", "price_move", "last_price", "time", "loss"})
 
 
 def _empty(columns: Iterable[str]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import doctor, margin, replay, run, schema, show, validate, whatif
+from sim.cli import cascade, doctor, margin, replay, run, schema, show, validate, whatif
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -95,6 +95,7 @@ app.command("margin")(margin.margin)
 app.command("whatif")(whatif.whatif)
 app.command("list")(listing.list_bundled)
 app.command("show")(show.show)
+app.command("cascade")(cascade.cascade)
 app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)

@@ -20,6 +20,12 @@ Booking = tuple[str, int | None]
 CauseRow = tuple[int, int, int, str, float]
 """Tick, generation, market, cause, log move."""
 
+PriceMove = tuple[int, str, int, int]
+"""Market that moved, cause, generation and tick of the forced orders behind it or -1."""
+
+FORCED = "liquidation:"
+"""How the causes begin that are forced orders."""
+
 
 class CauseBook:
     """Moves by market and cause, and the rows not yet written.
@@ -42,6 +48,9 @@ class CauseBook:
         self._price = np.zeros((0, markets))
         self._cascade: dict[tuple[int, int, int, int], float] = defaultdict(float)
         self._calm = np.zeros((0, markets))
+        self._forced: list[tuple[PriceMove, float]] = []
+        self._keeps, self._dropped = False, 0
+        self._is_forced: list[bool] = []
 
     def index(self, cause: str) -> int:
         """Return the number of a cause, opening it at first sight."""
@@ -50,6 +59,7 @@ class CauseBook:
             return known
         self._index[cause] = len(self.names)
         self.names.append(cause)
+        self._is_forced.append(cause.startswith(FORCED))
         row = np.zeros((1, self.markets))
         self._log = np.concatenate([self._log, row])
         self._price = np.concatenate([self._price, row])
@@ -66,6 +76,8 @@ class CauseBook:
             self._calm[k, market] += log_move
         else:
             self._cascade[self.tick, generation, market, k] += log_move
+            if self._keeps and self._is_forced[k]:
+                self._forced.append(((market, cause, generation, self.tick), move))
 
     def book_all(self, cause: str, log_moves: FloatArray, moves: FloatArray) -> None:
         """Book a move of every market (M,) outside a cascade."""
@@ -89,6 +101,51 @@ class CauseBook:
         """Return the price moves (M,) booked to an open cause, to be changed in place."""
         row: FloatArray = self._price[self._index[cause]]
         return row
+
+    def keep_forced(self) -> None:
+        """Keep the price moves of forced orders one by one from now on."""
+        self._keeps = True
+
+    @property
+    def forced_moves(self) -> int:
+        """How many moves by forced orders there were so far."""
+        return self._dropped + len(self._forced)
+
+    def price_state(self) -> FloatArray:
+        """Return the price moves (C, M) [quote/base] so far; a copy."""
+        return self._price.copy()
+
+    def forget_forced(self, forced: int) -> None:
+        """Forget all but those after so many of the moves by forced orders."""
+        del self._forced[: forced - self._dropped]
+        self._dropped = forced
+
+    def calm_between(self, then: FloatArray, now: FloatArray) -> FloatArray:
+        """Return the moves (C, M) [quote/base] by other causes than forced orders.
+
+        Parameters
+        ----------
+        then, now : (C, M) float64 [quote/base]
+            From `price_state`.
+        """
+        moves = now.copy()
+        moves[: len(then)] -= then
+        moves[self._is_forced[: len(now)]] = 0.0
+        return moves
+
+    def forced_until(self, forced: int) -> dict[PriceMove, float]:
+        """Return the moves [quote/base] by forced orders so far, sorted, and forget them.
+
+        Parameters
+        ----------
+        forced : int
+            `forced_moves` at the end of the period.
+        """
+        found: dict[PriceMove, float] = {}
+        for key, move in self._forced[: forced - self._dropped]:
+            found[key] = found.get(key, 0.0) + move
+        self.forget_forced(forced)
+        return {key: found[key] for key in sorted(found)}
 
     def price_move(self, cause: str) -> FloatArray:
         """Return the total move (M,) [quote/base] booked to a cause so far."""

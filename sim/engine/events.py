@@ -56,6 +56,7 @@ class EventLog:
     def __init__(self) -> None:
         self._chunks: list[dict[str, Column]] = []
         self.count = 0
+        self._named = np.empty(0, dtype=np.int64), _texts([""]), _texts([""])
         self._tick = -1
         self._tick_start = 0
 
@@ -150,6 +151,22 @@ class EventLog:
             del chunk[name]
         return column
 
+    def names_of(self, world: World, rows: IntArray | Int32Array) -> tuple[Column, Column]:
+        """Return the ids of accounts (N,), ascending, and of their owners; "" where there is none.
+
+        The texts of accounts in a table that has been made are those of the table.
+        """
+        known, ids, owners = self._named
+        place = np.minimum(np.searchsorted(known, rows), max(len(known) - 1, 0))
+        found = known[place] == rows if len(known) else np.zeros(len(rows), dtype=bool)
+        new = _names_of(world, rows[~found])
+        both = tuple(np.empty(max(len(rows), 1), dtype=object) for _ in range(2))
+        for names, old, fresh in zip(both, (ids, owners), new, strict=True):
+            names[:] = ""
+            names[: len(rows)][found] = old[place[found]]
+            names[: len(rows)][~found] = fresh[: len(rows) - int(found.sum())]
+        return both[0], both[1]
+
     def table(self, world: World) -> pd.DataFrame:
         """Return the ``liquidations`` table and forget the events, whose memory it takes over."""
         import pandas as pd
@@ -157,7 +174,8 @@ class EventLog:
         tick, generation = (self._taken(name).astype(np.int64) for name in ("tick", "generation"))
         row, market, clearer = (self._taken(name) for name in ("row", "market", "clearer"))
         rows, inverse = np.unique(row, return_inverse=True)
-        ids, owners = _names_of(world, rows)
+        ids, owners = self.names_of(world, rows)
+        self._named = rows, ids, owners
         markets = world.scenario.markets
         # A socialised loss belongs to no market; its code is -1.
         of_market = _texts([*(m.venue for m in markets), ""])

@@ -121,6 +121,7 @@ class LiquidationEngine:
         self.calls.withdrawals.note(broken)
         if not len(broken) and not len(self.labelled):
             self.generations.checked()
+            self._note_breaks(broken, broken, active=False)
             return
         self._flag[broken] = True
         healed = self.labelled[~self._flag[self.labelled]]
@@ -132,8 +133,16 @@ class LiquidationEngine:
         fresh = broken[world.label[broken] == NOT_LABELLED]
         if len(fresh):
             world.label[fresh] = np.maximum(self.generations.label(fresh), least)
+        # Who is only labelled anew has not been healthy in between.
+        anew = fresh[~np.isin(fresh, self.labelled)]
         self.labelled = broken
         self.generations.checked()
+        self._note_breaks(anew, healed, active=True)
+
+    def _note_breaks(self, fresh: IntArray, healed: IntArray, active: bool) -> None:
+        breaks = self.world.breaks
+        if breaks is not None:
+            breaks.check(fresh, healed, self.calls.called, active)
 
     def cascade(self) -> None:
         """Send batches, generation by generation, until no clearer may act.

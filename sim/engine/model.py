@@ -10,6 +10,7 @@ import mesa
 import numpy as np
 
 from sim.agents import Arbitrageur, Trader, TraderCohort, Venue
+from sim.engine.breaks import Breaks
 from sim.engine.build import coupling_groups
 from sim.engine.calls import CallDesk
 from sim.engine.coupling import close_level_gaps
@@ -58,6 +59,8 @@ class LiquidationModel(mesa.Model):
         self.recorder = Recorder(world)
         self.venues = [self._venue(v, name) for v, name in enumerate(world.venue_names)]
         self.pricing = Pricing(world, self.venues)
+        if world.scenario.record.breaks:
+            world.breaks = Breaks(world, self.pricing)
         self.trade = TradeDesk(world, self.groups)
         self.liquidations = LiquidationEngine(
             world, self.groups, self.calls, self._after_batch, self.trade.hold_auctions

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.core.arrays import FloatArray
 from sim.core.series import CATALOGUE
+from sim.engine.break_tables import break_tables
 from sim.engine.cells import Cells
 from sim.engine.growing import GrowingArray
 from sim.ledger.invariants import conservation_error
@@ -127,6 +128,8 @@ class Recorder:
             self.worst_conservation = float(np.maximum(self.worst_conservation, error))
         world.totals.add(world.flows)
         world.flows.clear()
+        if world.breaks is not None:
+            world.breaks.row()
 
     def _note_prices(self) -> None:
         board = self.world.board
@@ -167,6 +170,7 @@ class Recorder:
             "cohorts": self._cohort_table(),
             "liquidations": self.world.events.table(self.world),
             "mechanisms": self._mechanism_table(),
+            **break_tables(self.world),
         }
 
     def _price_table(self) -> pd.DataFrame:

@@ -12,20 +12,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.cascade import Cascade
+from sim.cascade.loading import bases_of
 from sim.cascade.state_tables import file_name, state_at
 from sim.core.errors import RunError
-from sim.engine.parquet import write_parquet
+from sim.core.parquet import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sim.cascade import State
 
-TABLES = ("prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms")
+TABLES = (
+    "prices", "venues", "liquidations", "price_causes", "cohorts", "mechanisms",
+    "breaks", "break_exposures", "break_flows", "value_moves",
+)  # fmt: skip
 """Tables of a run folder."""
 
 NOT_COMPARED = ("manifest.json",)
 """Files that hold timings and places and so differ between equal runs."""
+
+
+def _no_rows() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,7 @@ class Result:
     summary, manifest : dict
         JSON-able.
     prices, venues, liquidations, price_causes, cohorts, mechanisms : pandas.DataFrame
+    breaks, break_exposures, break_flows, value_moves : pandas.DataFrame
         Columns as the documentation of tables names them.
     states : dict of pandas.DataFrame
         Tables of the checkpoints, by name; empty without `record.checkpoints`.
@@ -50,6 +61,10 @@ class Result:
     price_causes: pd.DataFrame
     cohorts: pd.DataFrame
     mechanisms: pd.DataFrame
+    breaks: pd.DataFrame = field(default_factory=_no_rows)
+    break_exposures: pd.DataFrame = field(default_factory=_no_rows)
+    break_flows: pd.DataFrame = field(default_factory=_no_rows)
+    value_moves: pd.DataFrame = field(default_factory=_no_rows)
     states: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @cached_property
@@ -60,6 +75,11 @@ class Result:
             price_causes=self.price_causes,
             prices=self.prices,
             venues=self.venues,
+            breaks=self.breaks,
+            break_exposures=self.break_exposures,
+            break_flows=self.break_flows,
+            value_moves=self.value_moves,
+            bases=bases_of(self.manifest),
         )
 
     def state(self, at: float | None = None) -> State:

@@ -21,6 +21,7 @@ from sim.models.margin import MarginTables
 
 if TYPE_CHECKING:
     from sim.engine.board import MarketBoard
+    from sim.engine.breaks import Breaks
     from sim.engine.events import EventLog
     from sim.engine.keepers import KeeperDesk
     from sim.engine.mechanism import Mechanism
@@ -158,6 +159,8 @@ class World:
         Protocols that take unhealthy accounts over.
     waterfall : Waterfalls
         What the waterfalls remember.
+    breaks : Breaks, optional
+        What is kept of accounts that broke; None where it is not recorded.
     auction : Auction
         Voluntary orders that wait for a halted market to re-open.
     """
@@ -210,6 +213,7 @@ class World:
     keepers: KeeperDesk | None = None
     waterfall: Waterfalls = field(default_factory=Waterfalls)
     storefronts: list[Storefront] = field(default_factory=list)
+    breaks: Breaks | None = None
     auction: Auction = field(init=False)
     kept: FloatArray = field(init=False)
 

@@ -29,6 +29,7 @@ from sim.kernels.fills import LedgerArrays, fill
 from sim.kernels.slots import slots_of
 from sim.ledger.changed import ChangedRows
 from sim.ledger.rows import RowPlan
+from sim.ledger.tap import Filled, Tap, Transferred
 from sim.ledger.totals import Totals
 
 
@@ -62,6 +63,8 @@ class Ledger:
         Everything ever opened or traded, the scale against which rounding is judged.
     totals : Totals or None
         Sums over groups of accounts, kept up to date from `track` on.
+    tap : Tap or None
+        Where transfers and fills are noted beside, if anybody asks for them.
     """
 
     plan: RowPlan
@@ -78,6 +81,7 @@ class Ledger:
     volume: FloatArray = field(init=False)
     turnover: FloatArray = field(init=False)
     totals: Totals | None = field(default=None, init=False)
+    tap: Tap | None = field(default=None, init=False)
     _changed: ChangedRows = field(init=False, repr=False)
     _sums: CellSums = field(init=False, repr=False)
 
@@ -155,6 +159,9 @@ class Ledger:
         self._credit(source, column, -1.0, amounts, total)
         self._credit(destination, column, 1.0, amounts, total)
         self.reasons[reason, column] += total
+        if self.tap is not None and total > 0.0:
+            moved = Transferred(source, destination, column, amounts.copy(), reason)
+            self.tap.transfers.append(moved)
 
     def _credit(
         self,
@@ -224,6 +231,9 @@ class Ledger:
         for column, amount in enumerate(moved.tolist()):
             if amount:
                 self.reasons[reason, column] += amount
+        if self.tap is not None and len(positions):
+            done = Filled(positions, change.copy(), price.copy(), realised.copy(), reason)
+            self.tap.fills.append(done)
         if moved.any():
             self._changed.note(first + self.market[positions[realised != 0.0]].astype(np.int64))
         return realised

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
 import matplotlib.patheffects as effects
 import numpy as np
@@ -15,27 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.core.arrays import FloatArray
+from sim.report.cause_looks import grouped, looks_of, ordered
 from sim.report.context import RunContext
 from sim.report.drawing import finish_time, grid_columns, legend, panel_width, swatch
 from sim.report.heads import draw_heads
 from sim.report.shocks import ShockMark
-from sim.report.style import MAX_ENTRIES, OTHER, Look, house_style, looks, panels, sentence
+from sim.report.style import Look, house_style, panels, sentence
 
 MAX_MARKETS = 4
 MAX_POINTS = 400
-MAX_OF_FAMILY = 2
-_LIQUIDATION = "liquidation:"
-_FAMILIES = {"arbitrage": "arbitrage", "trade": "trades"}
-OTHER_VENUES = f"{_LIQUIDATION}{OTHER}"
-_LOOKS = {
-    "exogenous": Look("#5a5a5a", "", ""),
-    "reversion": Look("#dcdcdc", "", "////"),
-    "arbitrage": Look("#b9a5d0", "", "||||"),
-    "trades": Look("#bcd6a4", "", "oo"),
-    "adl": Look("#e8a0a0", "", "++++"),
-    OTHER: Look("#9a9a9a", "", "xxxx"),
-    OTHER_VENUES: Look("#7d7d7d", "", "...."),
-}
 
 
 @dataclass(frozen=True)
@@ -79,9 +66,11 @@ def stacks(price_causes: pd.DataFrame, context: RunContext) -> list[Stack]:
     order_of = np.lexsort((-reach.to_numpy(), sold))
     chosen = _chosen(reach.index[order_of], context)
     rows = rows[rows["market"].isin(chosen)]
-    rows = rows.assign(cause=_grouped(rows))
-    order = _ordered(rows)
-    return [_stack(m, rows[rows["market"] == m], order, context) for m in chosen]
+    rows = rows.assign(cause=grouped(rows["cause"], rows["price_move"]))
+    moved = rows[rows["price_move"] != 0.0]
+    order = ordered([str(cause) for cause in moved["cause"].unique()])
+    span = (0, max(0, round(context.last / context.tick)))
+    return [stack_of(m, rows[rows["market"] == m], order, context.tick, span) for m in chosen]
 
 
 def _chosen(ranked: Iterable[str], context: RunContext) -> list[str]:
@@ -108,53 +97,33 @@ def _chosen(ranked: Iterable[str], context: RunContext) -> list[str]:
     return sorted(chosen, key=place)
 
 
-def _grouped(rows: pd.DataFrame) -> pd.Series:
-    """Return the cause to show of each row, at most eight different ones."""
-    cause = rows["cause"].astype(str)
-    moved = cause[rows["price_move"] != 0.0]
-    for family, name in _FAMILIES.items():
-        mine = cause.str.startswith(f"{family}:")
-        if moved[mine].nunique() > MAX_OF_FAMILY:
-            cause = cause.mask(mine, name)
-    if cause.nunique() > MAX_ENTRIES:
-        forced = cause[cause.str.startswith(_LIQUIDATION)]
-        room = MAX_ENTRIES - (cause.nunique() - forced.nunique())
-        kept = _largest(rows, forced, max(room, 1) - 1)
-        cause = cause.where(cause.isin(kept) | ~cause.isin(forced), OTHER_VENUES)
-    if cause.nunique() > MAX_ENTRIES:
-        cause = cause.where(cause.isin(_largest(rows, cause, MAX_ENTRIES - 1)), OTHER)
-    return cause.astype(str)
+def stack_of(
+    market: str, rows: pd.DataFrame, causes: Sequence[str], tick: float, span: tuple[int, int]
+) -> Stack:
+    """Return the cumulative moves of one market at up to 400 ticks from the first to the last.
 
-
-def _largest(rows: pd.DataFrame, cause: pd.Series, count: int) -> list[str]:
-    """Return the `count` causes whose moves sum to most in absolute size."""
-    size = rows.loc[cause.index, "price_move"].abs().groupby(cause).sum()
-    return list(size.sort_values(ascending=False, kind="stable").index[:count])
-
-
-def _ordered(rows: pd.DataFrame) -> list[str]:
-    """Return exogenous first, then liquidations, then the rest; "other" last."""
-    rank = {"exogenous": 0, _LIQUIDATION: 1}
-    moved = rows[rows["price_move"] != 0.0]
-    found = [str(cause) for cause in moved["cause"].unique()]
-
-    def key(cause: str) -> tuple[int, bool, str]:
-        family = _LIQUIDATION if cause.startswith(_LIQUIDATION) else cause
-        last = cause in (OTHER, OTHER_VENUES)
-        return (rank.get(family, 2) + (2 if cause == OTHER else 0), last, cause)
-
-    return sorted(found, key=key)
-
-
-def _stack(market: str, rows: pd.DataFrame, causes: list[str], context: RunContext) -> Stack:
-    ticks = max(1, round(context.last / context.tick) + 1)
-    at = np.unique(np.linspace(0, ticks - 1, min(ticks, MAX_POINTS)).round().astype(np.int64))
+    Parameters
+    ----------
+    market : str
+        ``venue/symbol``.
+    rows : pandas.DataFrame
+        Its rows of the recorded table `price_causes`.
+    causes : sequence of str
+        Rows of the stack.
+    tick : float
+        Seconds per tick.
+    span : (int, int)
+        First and last tick.
+    """
+    first, last = span
+    count = min(last - first + 1, MAX_POINTS)
+    at = np.unique(np.linspace(first, last, count).round().astype(np.int64))
     move = np.zeros((len(causes), len(at)))
     for place, cause in enumerate(causes):
         mine = rows[rows["cause"] == cause].sort_values("tick", kind="stable")
         total = np.append(0.0, np.cumsum(mine["price_move"].to_numpy(dtype=np.float64)))
         move[place] = total[np.searchsorted(mine["tick"].to_numpy(np.int64), at, side="right")]
-    return Stack(market, at.astype(np.float64) * context.tick, tuple(causes), move)
+    return Stack(market, at.astype(np.float64) * tick, tuple(causes), move)
 
 
 def figure(
@@ -192,9 +161,9 @@ def figure(
         for spare in axes[len(shown) :]:
             spare.remove()
         axes = axes[: len(shown)]
-        look = _looks_of(shown[0].causes, context)
+        look = looks_of(shown[0].causes, context)
         for place, (axis, stack) in enumerate(zip(axes, shown, strict=True)):
-            _draw(axis, stack, [look[cause] for cause in stack.causes])
+            draw_stack(axis, stack, [look[cause] for cause in stack.causes])
             axis.set_ylabel("cumulative log move [1]" if place % columns == 0 else "")
         low, high = zip(*(axis.get_ylim() for axis in axes), strict=True)
         for axis in axes:
@@ -203,7 +172,7 @@ def figure(
         marks = [_marks_of(stack.market, context) for stack in shown]
         width = panel_width(axes[0], columns, own=ax is None)
         draw_heads(axes, [stack.market for stack in shown], marks, width)
-        legend(drawn, axes, _handles(shown[0].causes, look), own=ax is None)
+        legend(drawn, axes, cause_handles(shown[0].causes, look), own=ax is None)
     return drawn
 
 
@@ -220,29 +189,16 @@ def _marks_of(market: str, context: RunContext) -> list[ShockMark]:
     ]
 
 
-def _looks_of(causes: Sequence[str], context: RunContext) -> dict[str, Look]:
-    """Return a look per cause; the liquidations of a venue take the venue's own."""
-    venues = [
-        cause.removeprefix(_LIQUIDATION)
-        for cause in causes
-        if cause.startswith(_LIQUIDATION) and cause != OTHER_VENUES
-    ]
-    by_venue = looks(list(dict.fromkeys([*context.venues, *venues])))
-    used = [by_venue[venue] for venue in venues]
-    eight = [str(number) for number in range(MAX_ENTRIES)]
-    every = [looks(eight)[number] for number in eight]
-    spare = cycle([look for look in reversed(every) if look not in used] or every)
-    found = {}
-    for cause in causes:
-        if cause.startswith(_LIQUIDATION) and cause != OTHER_VENUES:
-            found[cause] = by_venue[cause.removeprefix(_LIQUIDATION)]
-        else:
-            found[cause] = _LOOKS.get(cause) or next(spare)
-    return found
+def draw_stack(ax: Axes, stack: Stack, look: Sequence[Look]) -> None:
+    """Stack rises upwards and falls downwards from zero, then draw the total.
 
-
-def _draw(ax: Axes, stack: Stack, look: list[Look]) -> None:
-    """Stack rises upwards and falls downwards from zero, then draw the total."""
+    Parameters
+    ----------
+    ax : Axes
+    stack : Stack
+    look : sequence of Look
+        Of each of its causes.
+    """
     single = len(stack.time) == 1
     time = np.array([-0.15, 0.15]) if single else stack.time
     move = np.repeat(stack.move, 2, axis=1) if single else stack.move
@@ -261,6 +217,7 @@ def _draw(ax: Axes, stack: Stack, look: list[Look]) -> None:
     ax.axhline(0.0, color="#222222", linewidth=0.5, zorder=2.0)
 
 
-def _handles(causes: Sequence[str], look: dict[str, Look]) -> list[Artist]:
+def cause_handles(causes: Sequence[str], look: dict[str, Look]) -> list[Artist]:
+    """Return the legend of causes and of their total."""
     entries: list[Artist] = [swatch(cause.replace(":", ": "), look[cause]) for cause in causes]
     return [*entries, Line2D([], [], color="black", linewidth=1.1, label="total")]

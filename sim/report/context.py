@@ -108,6 +108,28 @@ class RunContext:
         return list(dict.fromkeys([*self.venues, *found]))
 
     @classmethod
+    def of_run(
+        cls,
+        manifest: Mapping[str, Any],
+        summary: Mapping[str, Any],
+        *,
+        prices: pd.DataFrame,
+        venues: pd.DataFrame,
+        liquidations: pd.DataFrame,
+        price_causes: pd.DataFrame,
+    ) -> RunContext:
+        """Return the context of a run whose files were read back.
+
+        Parameters
+        ----------
+        manifest, summary : Mapping
+            What ``manifest.json`` and ``summary.json`` hold; empty where they are not known.
+        prices, venues, liquidations, price_causes : pandas.DataFrame
+            Recorded tables.
+        """
+        return cls.of(_Run(manifest, summary, prices, venues, liquidations, price_causes))
+
+    @classmethod
     def of(cls, result: RunTables) -> RunContext:
         """Return the context of a result: what its manifest declares, else what its tables show."""
         scenario: Mapping[str, Any] = result.manifest.get("scenario") or {}
@@ -128,6 +150,20 @@ class RunContext:
             },
             shocks=shock_marks(scenario.get("shocks") or [], last, tick),
         )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Tables of a run read back from its folder."""
+
+    manifest: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    prices: pd.DataFrame
+    venues: pd.DataFrame
+    liquidations: pd.DataFrame
+    price_causes: pd.DataFrame
+    cohorts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    mechanisms: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def _tick_of(result: RunTables) -> float:

@@ -56,10 +56,10 @@ def line(
 def stacked_bars(
     ax: Axes, left: FloatArray, width: float, values: FloatArray, looks: Sequence[Look]
 ) -> None:
-    """Draw bars stacked from zero; `values` is (series, bars) and >= 0."""
+    """Draw bars stacked from zero; `values` is (series, bars) and of one sign."""
     base = np.zeros(len(left))
     for row, look in zip(values, looks, strict=True):
-        shown = row > 0.0
+        shown = row != 0.0
         if shown.any():
             ax.bar(left[shown], row[shown], width, bottom=base[shown], align="edge",
                    color=look.colour, hatch=look.hatch or None, edgecolor="white",
@@ -82,9 +82,7 @@ def legend(
     """Put the legend below the panels, or into the first panel of a caller's axes."""
     if not handles:
         return
-    wide = sum(text_width(str(h.get_label()), SMALL) + 5.0 * SMALL for h in handles)
-    rows = math.ceil(wide / (72.0 * figure.get_figwidth()))
-    columns = -(-len(handles) // rows)
+    columns = _legend_columns(handles, 72.0 * figure.get_figwidth())
     if own:
         figure.legend(
             handles=list(handles),
@@ -97,6 +95,16 @@ def legend(
         )
     else:
         axes[0].legend(handles=list(handles), loc="best", title=remark, title_fontsize=TINY)
+
+
+def _legend_columns(handles: Sequence[Artist], room: float) -> int:
+    """Return the columns of a legend no wider than `room` [pt], where that is possible."""
+    wide = np.array([text_width(str(h.get_label()), SMALL) + 5.0 * SMALL for h in handles])
+    rows = math.ceil(float(wide.sum()) / room)
+    columns = -(-len(handles) // rows)
+    while columns > 1 and sum(p.max() for p in np.array_split(wide, columns)) > room:
+        columns -= 1
+    return columns
 
 
 def finish_time(axes: Sequence[Axes], axis: TimeAxis, columns: int = 1) -> None:

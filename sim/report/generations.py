@@ -118,7 +118,7 @@ def figure(
         money_axis(axes[0], "notional", context.currency)
         axes[0].set_title("Liquidated to the market", loc="left", fontweight="bold", pad=4.0)
         _draw_accounts(axes[1], data)
-        _generation_axis(axes, data)
+        generation_axis(axes, data.first, data.width)
         drawn.align_ylabels(axes)
         legend(drawn, axes, _handles(data, look), own=ax is None)
     return drawn
@@ -163,16 +163,30 @@ def _draw_accounts(ax: Axes, data: Rounds) -> None:
     money_axis(ax, "accounts", "1")
 
 
-def _generation_axis(axes: Sequence[Axes], data: Rounds) -> None:
-    """Set the axis of generations, of which the shock itself breaks number 0."""
-    few = len(data.first) < MIN_BARS
-    pad = data.width * max(0.7, (MIN_BARS - len(data.first)) / 2)
+def generation_axis(
+    axes: Sequence[Axes], first: IntArray, width: int, label: str = "generation [1]"
+) -> None:
+    """Set the axis of generations, of which the shock itself breaks number 0.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        Panels above each other; the lowest is labelled.
+    first : (G,) int64
+        First generation of each bar.
+    width : int
+        Generations per bar.
+    label : str
+        Label of the axis, with its unit.
+    """
+    few = len(first) < MIN_BARS
+    pad = width * max(0.7, (MIN_BARS - len(first)) / 2)
     for place, ax in enumerate(axes):
-        ax.set_xlim(-pad, float(data.first[-1]) + pad)
-        each = FixedLocator([float(first) for first in data.first])
+        ax.set_xlim(-pad, float(first[-1]) + pad)
+        each = FixedLocator([float(number) for number in first])
         ax.xaxis.set_major_locator(each if few else MaxNLocator(12, integer=True, steps=_STEPS))
         ax.xaxis.set_major_formatter("{x:.0f}")
         ax.grid(visible=False, axis="x")
         ax.tick_params(axis="x", labelbottom=place == len(axes) - 1)
-    bins = "" if data.width == 1 else f", {data.width} per bar, named by the first"
-    axes[-1].set_xlabel(f"generation [1]{bins}")
+    bins = "" if width == 1 else f", {width} per bar, named by the first"
+    axes[-1].set_xlabel(f"{label}{bins}")

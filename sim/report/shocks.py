@@ -7,7 +7,7 @@ other shock of prices is a thin line, and none of those is drawn where there are
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from math import prod
@@ -125,6 +125,18 @@ def _mark(shock: Mapping[str, Any], close: float) -> ShockMark:
         shock.get("symbol"),
         float(shock.get("factor", 1.0)),
     )
+
+
+def within(marks: Sequence[ShockMark], first: float, last: float) -> list[ShockMark]:
+    """Return the events from `first` to `last` [s] and what strips cover of that time."""
+    seen = []
+    for mark in marks:
+        if mark.is_strip and mark.begin < last and mark.end > first:
+            cut = replace(mark, begin=max(mark.begin, first), end=min(mark.end, last))
+            seen.append(cut)
+        elif not mark.is_strip and first <= mark.begin <= last:
+            seen.append(mark)
+    return seen
 
 
 def events(marks: Sequence[ShockMark]) -> list[tuple[float, str]]:

@@ -136,11 +136,12 @@ def panels(
     height: float,
     ratios: Sequence[float] | None = None,
     below: float | None = None,
+    share: bool = True,
 ) -> tuple[Figure, list[Axes]]:
     """Return the figure and its panels: new ones, or the axes a caller gave.
 
     A new figure has one more panel over its whole width, `below` the others, whose height is
-    that share of theirs.
+    that share of theirs. Panels `share` the x axis.
 
     Raises
     ------
@@ -153,7 +154,7 @@ def panels(
             spec = figure.add_gridspec(rows + 1, columns, height_ratios=[1.0] * rows + [below])
             cells = [spec[row, column] for row in range(rows) for column in range(columns)]
             return figure, [figure.add_subplot(cell) for cell in [*cells, spec[rows, :]]]
-        grid = figure.subplots(rows, columns, sharex=True, squeeze=False, height_ratios=ratios)
+        grid = figure.subplots(rows, columns, sharex=share, squeeze=False, height_ratios=ratios)
         return figure, list(grid.flat)
     given = [ax] if isinstance(ax, Axes) else list(ax)
     if len(given) < rows * columns:

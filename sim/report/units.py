@@ -59,6 +59,24 @@ def _trimmed(size: float, digits: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def amount(value: float, currency: str) -> str:
+    """Return an amount of money as a text of a figure, without a unit where none is known.
+
+    Parameters
+    ----------
+    value : float
+        Amount [quote].
+    currency : str
+        Unit of money as ``RunContext.currency`` gives it.
+    """
+    return safe(money(value, "" if currency == "quote" else currency))
+
+
+def safe(text: str) -> str:
+    """Return a text that Matplotlib draws as it stands, dollars included."""
+    return text.replace("$", r"\$")
+
+
 def money_unit(quotes: Iterable[str]) -> str:
     """Return ``$`` where every quote is the dollar or a coin pegged to it.
 

@@ -95,6 +95,9 @@ class Record(Model):
         "s",
         factory=list,
     )
+    breaks: StrictBool = attribute(
+        "Whether to record what each broken account lost to which cause.", "-", True
+    )
 
 
 class Asset(Model):

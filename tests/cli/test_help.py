@@ -8,7 +8,9 @@ import pytest
 
 from tests.cli.command import ROOT, invoke, start
 
-VERBS = ("run", "validate", "margin", "whatif", "list", "show", "replay", "schema", "doctor")
+VERBS = (
+    "run", "validate", "margin", "whatif", "list", "show", "cascade", "replay", "schema", "doctor",
+)  # fmt: skip
 HEAVY = ("numpy", "pandas", "numba", "mesa", "matplotlib", "networkx", "duckdb", "pydantic", "rich")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +15,7 @@ from sim.report.figures import all_figures
 from sim.report.forced import NOTHING
 from sim.report.style import house_style, looks, new_figure
 from tests.report import synthetic
+from tests.report.overlap import assert_no_overlap
 
 NAMES = ["prices", "forced_notional", "price_causes", "generations", "funds"]
 PNG = b"\x89PNG\r\n"
@@ -245,40 +245,4 @@ def test_texts_do_not_overlap(flagship: synthetic.Result) -> None:
     named = synthetic.world(orders=300, shocks=synthetic.named_shocks())
     for result in (flagship, shocked, named, synthetic.world(12, 11, 600, 10, orders=500)):
         for name, figure in all_figures(result).items():
-            _assert_no_overlap(figure, name)
-
-
-def _assert_no_overlap(figure: Figure, name: str) -> None:
-    with house_style():
-        figure.canvas.draw()
-        renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-        boxes = [
-            (text.get_text(), text.get_window_extent(renderer))
-            for text in _drawn(figure)
-            if text.get_text().strip() and text.get_visible()
-        ]
-    assert len(boxes) > 10
-    for place, (one, box) in enumerate(boxes):
-        assert box.x0 >= -1.0, (name, one)
-        assert box.x1 <= figure.bbox.x1 + 1.0, (name, one)
-        for other, second in boxes[place + 1 :]:
-            clash = (
-                min(box.x1, second.x1) - max(box.x0, second.x0) > 1.0
-                and min(box.y1, second.y1) - max(box.y0, second.y0) > 1.0
-            )
-            assert not clash, (name, one, other)
-
-
-def _drawn(figure: Figure) -> list[mpl.text.Text]:
-    """Return the texts on paper: of tick labels only those within the limits of their axis."""
-    texts = set(figure.findobj(mpl.text.Text))
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            slack = 1e-9 * (high - low)
-            ticks = axis.get_major_ticks()
-            inside = [tick for tick in ticks if low - slack <= tick.get_loc() <= high + slack]
-            texts -= {text for tick in axis.findobj(mpl.axis.Tick)
-                      for text in (tick.label1, tick.label2)}  # fmt: skip
-            texts |= {tick.label1 for tick in inside}
-    return list(texts)
+            assert_no_overlap(figure, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.report import RunContext, causes, prices
+from sim.report import RunContext, cause_looks, causes, prices
 from sim.report.style import looks
 from tests.report import synthetic
 from tests.report.test_figures import texts_of
@@ -157,7 +157,7 @@ def test_the_smallest_liquidations_are_summed_before_other_causes() -> None:
     many = rows[one].head(len(names)).assign(cause=names, price_move=-sizes, tick=5)
     (stack,) = causes.stacks(many, RunContext.of(result))
     assert stack.causes[0] == "exogenous"
-    assert stack.causes[-2:] == (causes.OTHER_VENUES, "reversion")
+    assert stack.causes[-2:] == (cause_looks.OTHER_VENUES, "reversion")
     assert len(stack.causes) == 8
     assert stack.move[-2, -1] == pytest.approx(-sizes[5:12].sum())
 

@@ -11,7 +11,7 @@ from typing import Any
 from sim.models.mark.base import MARKS, MarkRule
 from sim.models.mark.ema import EmaMark
 from sim.models.mark.funded_index import FundedIndexMark
-from sim.models.mark.index import IndexMark, IndexMethod, index_price
+from sim.models.mark.index import IndexMark, IndexMethod, index_price, index_shares
 from sim.models.mark.last import LastMark
 from sim.models.mark.median_of import MedianOfMark
 from sim.models.mark.oracle import OracleMark
@@ -30,6 +30,7 @@ __all__ = [
     "TwapMark",
     "build_mark",
     "index_price",
+    "index_shares",
 ]
 
 

@@ -104,6 +104,37 @@ def index_price(
     return float(low + 0.5 * (high - low))
 
 
+def index_shares(
+    price: FloatArray, weights: FloatArray, method: IndexMethod, outlier: float = math.inf
+) -> FloatArray:
+    """Return the share (V,) [1] with which each price enters the index; they sum to 1.
+
+    Parameters
+    ----------
+    price : (V,) float64
+        Prices of the available venues, > 0.
+    weights : (V,) float64 [1]
+        Weights > 0.
+    method : {"mean", "median", "weighted_median"}
+    outlier : float [1]
+        As for `index_price`, which is the sum of the shares times the prices.
+    """
+    kept = np.ones(len(price), dtype=bool)
+    if outlier != math.inf:
+        kept = np.isin(price, _without_outliers(price, weights, outlier)[0])
+    share = np.where(kept, weights, 0.0)
+    if method == "mean":
+        return np.asarray(share / share.sum())
+    places = np.flatnonzero(kept)
+    places = places[np.argsort(price[places], kind="stable")]
+    reached = np.cumsum(weights[places])
+    half = 0.5 * reached[-1]
+    share = np.zeros(len(price))
+    share[places[np.searchsorted(reached, half * (1.0 - TIE), side="left")]] += 0.5
+    share[places[np.searchsorted(reached, half * (1.0 + TIE), side="right")]] += 0.5
+    return share
+
+
 def _without_outliers(
     price: FloatArray, weight: FloatArray, outlier: float
 ) -> tuple[FloatArray, FloatArray]:

@@ -1,0 +1,243 @@
+"""``liqsim cascade``: who broke whom in a finished run."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
+
+import typer
+
+from sim.cli.options import Json, nearest
+
+if TYPE_CHECKING:
+    from sim.cascade import Cascade
+    from sim.cascade.loading import RecordedRun
+    from sim.cascade.spillover import By
+
+VIEWS = ("accounts", "cohorts", "venues", "assets")
+ENDINGS = (".graphml", ".gexf", ".json", ".parquet")
+TOP = 10
+"""Sellers and victims shown."""
+
+FIRST = 5
+"""Broken accounts shown of those that broke first."""
+
+RunDir = Annotated[
+    Path, typer.Argument(metavar="RUN_DIR", help="Folder of a run, as 'liqsim run' wrote it.")
+]
+View = Annotated[
+    str | None,
+    typer.Option(
+        "--view",
+        metavar="|".join(VIEWS),
+        help="Whom tables and exported graphs tell apart; accounts beside venues by default.",
+    ),
+]
+WindowText = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="A..B",
+        help="Only what happened from A up to B seconds after the start; either may be left out.",
+    ),
+]
+Exports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        help="Write the causal graph: .graphml, .gexf, .json or .parquet (edges); repeatable.",
+    ),
+]
+
+
+Figures = Annotated[
+    bool, typer.Option("--figures", help="Draw the cascade into RUN_DIR/cascade as SVG and PNG.")
+]
+
+
+class Asked(NamedTuple):
+    """What a user asked for.
+
+    Attributes
+    ----------
+    run_dir : Path
+        The run folder.
+    view : str or None
+        One of `VIEWS`; None for accounts, with tables by venue.
+    window : tuple of float or None
+        Start and end [s].
+    exports : tuple of Path
+        Files for the graph.
+    """
+
+    run_dir: Path
+    view: str | None
+    window: tuple[float, float] | None
+    exports: tuple[Path, ...]
+
+
+def cascade(
+    run_dir: RunDir,
+    view: View = None,
+    window: WindowText = None,
+    export: Exports = None,
+    figures: Figures = False,
+    as_json: Json = False,
+) -> None:
+    """Show who broke whom in a finished run."""
+    asked = Asked(run_dir, _view(view), _window(window), tuple(_export(f) for f in export or ()))
+    from sim.cascade import Cascade
+    from sim.cascade.loading import read_run
+
+    run = read_run(run_dir)
+    if asked.view in GROUPS and run.missing:
+        _refuse(str(run_dir), "RUN_DIR", _lacks(run.missing), f"for --view {asked.view}, {NEWER}")
+    found = Cascade(**run.tables, bases=run.bases)
+    if asked.view in GROUPS and not found.has_losses and len(found.liquidations):
+        _refuse(str(run_dir), "RUN_DIR", "no rows in breaks.parquet",
+                f"for --view {asked.view}, {NEWER}")  # fmt: skip
+    document = _document(found, asked, run.missing)
+    document["exports"] = [str(file) for file in _written(found, asked)]
+    document["figures"] = [str(file) for file in _drawn(found, run, asked)] if figures else []
+    if as_json:
+        from sim.cli.console import emit_json
+
+        emit_json(document)
+    else:
+        from sim.cli.cascade_tables import emit_document
+
+        emit_document(document)
+
+
+GROUPS = ("venues", "assets")
+"""Views that need losses."""
+
+NEWER = "a folder written by this version, with record.breaks on: run the scenario again"
+
+
+def _lacks(missing: tuple[str, ...]) -> str:
+    return f"no {', '.join(f'{name}.parquet' for name in missing)} in it"
+
+
+def _document(found: Cascade, asked: Asked, missing: tuple[str, ...]) -> dict[str, Any]:
+    """Return everything that the verb shows, as JSON has it."""
+    from sim.cascade.statistics import branching_by_generation
+
+    window = asked.window
+    generations = found.generations(window)
+    ratio = branching_by_generation(generations).rename(columns={
+        "accounts": "next_accounts", "notional": "next_notional",
+    })  # fmt: skip
+    who: Any = {"cohorts": "cohort", "venues": "venue"}.get(asked.view or "", "account")
+    document: dict[str, Any] = {
+        "folder": str(asked.run_dir),
+        "view": asked.view or "accounts",
+        "window": None if window is None else list(window),
+        "missing": list(missing),
+        "recorded": found.has_losses,
+        "generations": _rows(generations.merge(ratio, on="generation", how="left")),
+        "branching_ratio": found.branching_ratio,
+        "amplification": found.amplification().to_dict(),
+        "statistics": found.statistics(window),
+        "sellers": _rows(found.sellers(who, window).head(TOP)),
+    }
+    if not found.has_losses:
+        for row in document["sellers"]:
+            del row["loss_caused"], row["children"]
+        return document
+    by: Any = {"cohorts": "cohort", "assets": "asset"}.get(asked.view or "", "venue")
+    matrix = found.spillover(by, "loss", window=window)
+    return document | {
+        "first": _rows(found.first_breaks(FIRST, window)),
+        "spillover": {
+            "by": by,
+            "sources": list(matrix.index),
+            "targets": list(matrix.columns),
+            "loss": matrix.to_numpy().tolist(),
+            "net": _rows(found.net_spillover(by, window).reset_index()),
+        },
+        "victims": _rows(found.victims(who, window).head(TOP)),
+    }
+
+
+def _rows(frame: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = frame.to_dict("records")
+    return rows
+
+
+def _written(found: Cascade, asked: Asked) -> list[Path]:
+    """Write the graph to every file asked for."""
+    if not asked.exports:
+        return []
+    from sim.cascade.export import export_graph
+
+    level: Any = asked.view or "accounts"
+    graph = found.graph(level, window=asked.window)
+    return [export_graph(graph, file) for file in asked.exports]
+
+
+def _drawn(found: Cascade, run: RecordedRun, asked: Asked) -> list[Path]:
+    """Draw the figures of the whole run."""
+    from sim.cli.console import say
+    from sim.report.cascade_figures import CascadeFrames, missing, save_cascade_figures
+    from sim.report.context import RunContext
+
+    groups: tuple[By, ...] = ("venue", "asset", "cohort") if found.has_losses else ()
+    frames = CascadeFrames(
+        found.liquidations,
+        found.price_causes,
+        losses=found.losses_by("generation", "cause"),
+        spillover={by: found.spillover(by, "loss") for by in groups},
+        graph=found.graph("auto"),
+    )
+    context = RunContext.of_run(
+        run.manifest, run.summary, prices=run.tables["prices"], venues=run.tables["venues"],
+        liquidations=run.tables["liquidations"], price_causes=run.tables["price_causes"],
+    )  # fmt: skip
+    for name, why in missing(frames).items():
+        if name not in OF_STATES:
+            say(f"no figure {name}: {why}")
+    return save_cascade_figures(frames, asked.run_dir / "cascade", context)
+
+
+OF_STATES = ("ladder", "critical_surface")
+"""Figures that are not of a finished run."""
+
+
+def _view(text: str | None) -> str | None:
+    if text is not None and text not in VIEWS:
+        _refuse("command line", "--view", f"'{text}'", ", ".join(VIEWS), nearest(text, VIEWS))
+    return text
+
+
+def _window(text: str | None) -> tuple[float, float] | None:
+    """Return the seconds of ``a..b``, ``a..`` or ``..b``."""
+    if text is None:
+        return None
+    first, dots, last = text.partition("..")
+    try:
+        start = float(first) if first.strip() else -math.inf
+        end = float(last) if last.strip() else math.inf
+    except ValueError:
+        start = end = math.nan
+    if not (dots and start < end):
+        allowed = "A..B in seconds, A below B, such as 300..600, 300.. or ..600"
+        _refuse("command line", "--window", f"'{text}'", allowed)
+    return start, end
+
+
+def _export(file: Path) -> Path:
+    if file.suffix.lower() not in ENDINGS:
+        allowed = f"a file that ends with {', '.join(ENDINGS)}"
+        _refuse("command line", "--export", f"'{file}'", allowed)
+    if file.is_dir():
+        _refuse("command line", "--export", f"the folder '{file}'", "a file")
+    return file
+
+
+def _refuse(place: str, path: str, found: str, allowed: str, hint: str | None = None) -> NoReturn:
+    from sim.core.errors import Problem, ScenarioError
+
+    raise ScenarioError(Problem(place, None, None, path, found, allowed, hint))

@@ -1,0 +1,246 @@
+"""How what moved last prices passed into the values that accounts depend on.
+
+Those values are, for market m with mark P, last price L, index I and quote asset q, for asset a
+and for collateral c that a clearer takes at its own book,
+
+    y_m = P_m x_q                               [numeraire]
+    x_a = x_a(0) mean over its markets of  L_m x_q / (L_m(0) x_q(0))
+    o_c = L_m x_q
+
+Between two instants every last price has moved by ``dL_m = sum_k l_mk`` over causes k. A product
+is split exactly by ``d(L x) = x(1) dL + L(0) dx``, a mean or a median by the shares with which
+prices enter it at the end; what is left where these shares changed belongs to no price.
+
+How a mark passes on what it follows is in `sim.engine.waiting`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from sim.core.arrays import FloatArray, IntArray
+from sim.engine.causes import PriceMove
+from sim.engine.growing import GrowingArray
+from sim.engine.means import FREE, REST, Means, Prices, settle
+from sim.engine.waiting import from_basis, mark_kind, netted, share_passed
+
+if TYPE_CHECKING:
+    from sim.engine.pricing import Pricing
+    from sim.engine.world import World
+
+KEY = np.dtype([("market", "i2"), ("cause", "i2"), ("generation", "i4"), ("tick", "i4")])
+"""What moves a value: the market whose price moved or -1, the number of the cause in the book of
+causes, generation and tick of the forced orders or -1."""
+
+NO_CAUSE = {-1: "mark", -2: "exogenous"}
+"""Causes of what no price explains and of returns of assets without a market, by number in keys."""
+
+MANY = 10_000
+"""Moves by forced orders after which marks are brought up to date at the latest."""
+
+
+class Moves(NamedTuple):
+    """What moved values between two instants: ``move[j, k]`` [numeraire] by key ``key[k]``."""
+
+    key: IntArray
+    move: FloatArray
+
+
+class Waiting(NamedTuple):
+    """What marks have not passed on of the moves by some keys.
+
+    Attributes
+    ----------
+    key : (K,) int64
+    first : (M, K) float64 [quote/base]
+        Of what they follow first.
+    left, taken : (M, K) float64 [quote/base]
+        Of the basis, and what they have taken of it.
+    """
+
+    key: IntArray
+    first: FloatArray
+    left: FloatArray
+    taken: FloatArray
+
+
+class Passing:
+    """Splits the moves of all values of a world from instant to instant.
+
+    Parameters
+    ----------
+    world : World
+    pricing : Pricing
+        Which markets value an asset, and what indices are made of.
+
+    Attributes
+    ----------
+    then : Prices
+        At the last instant.
+    keys : GrowingArray
+        What moved values so far, records of type `KEY`.
+    """
+
+    def __init__(self, world: World, pricing: Pricing) -> None:
+        self.world, self.means = world, Means(world, pricing)
+        kinds = [mark_kind(venue.mark) for venue in world.scenario.venues.values()]
+        of_index, basis, at_once, half_life = (np.array(x) for x in zip(*kinds, strict=True))
+        venue = world.board.venue
+        self._quotes = np.unique(world.board.quote)
+        self._of_index, self._basis = of_index[venue], np.flatnonzero(basis[venue])
+        self._slow, self._half_life = ~at_once[venue], half_life[venue]
+        self._remembers = bool((~at_once | basis).any())
+        self.keys = GrowingArray((), KEY)
+        self.keys.extend(2)[:] = [(-1, -1, -1, -1), (-1, -2, -1, -1)]
+        self._number = np.zeros((0, len(venue)), dtype=np.int64)
+        none = np.zeros((len(venue), 0))
+        self._waiting = Waiting(np.empty(0, dtype=np.int64), none, none, none)
+        world.board.causes.keep_forced()
+        self.then = self._caught_up = self.now()
+
+    def now(self) -> Prices:
+        """Return the present prices."""
+        world, board = self.world, self.world.board
+        value = np.concatenate(
+            [board.mark * world.quote_price, world.asset_price, world.local.own_price]
+        )
+        return Prices(
+            board.last.copy(), board.index.copy(), board.mark.copy(), world.asset_price.copy(),
+            value, board.causes.price_state(), board.causes.forced_moves,
+            board.up[board.venue], board.live, world.tick,
+        )  # fmt: skip
+
+    def close(self, wanted: bool) -> Moves | None:
+        """Go on to the present instant; return what moved values since the last one if `wanted`.
+
+        What marks have not passed on is brought up to the beginning of a window only if somebody
+        wants to know what moved values in it.
+        """
+        then, now = self.then, self.now()
+        self.then = now
+        if wanted:
+            self._catch_up(then)
+            self._caught_up = now
+            return self._split(then, now)
+        if now.forced - self._caught_up.forced > MANY:
+            self._catch_up(now)
+        return None
+
+    def _catch_up(self, now: Prices) -> None:
+        """Bring what marks have not passed on up to an instant."""
+        then = self._caught_up
+        if then is now:
+            return
+        if self._remembers or len(self._waiting.key) or not now.up.all():
+            self._split(then, now)
+        else:
+            self.world.board.causes.forget_forced(now.forced)
+        self._caught_up = now
+
+    def _split(self, then: Prices, now: Prices) -> Moves:
+        quote = self.world.board.quote
+        key, last = self._last_moves(then, now)
+        asset = self.means.assets(then, now, last)
+        worth = now.asset[quote][:, None]
+        value = worth * last
+        of_quote = asset[quote] if asset[self._quotes].any() else None
+        if of_quote is not None:
+            value += then.last[:, None] * of_quote
+        followed = index = last
+        if self._of_index.any():
+            index = self.means.indices(then, now, value, of_quote)
+            followed = np.where(self._of_index[:, None], index, last)
+        mark = self._marks(then, now, key, followed, last - index)
+        market = worth * mark
+        if of_quote is not None:
+            market += then.mark[:, None] * of_quote
+        move = np.concatenate([market, asset, value[self.world.local.own_market]])
+        settle(move, now.value - then.value, now.value)
+        return Moves(key, move)
+
+    def _last_moves(self, then: Prices, now: Prices) -> tuple[IntArray, FloatArray]:
+        """Return the numbers (K,) of keys, and by how much each moved last prices (M, K)."""
+        causes = self.world.board.causes
+        calm = causes.calm_between(then.causes, now.causes)
+        cause, market = calm.nonzero()
+        forced = causes.forced_until(now.forced)
+        calm_key, forced_key = self._numbers(cause, market), self._new_keys(forced)
+        key = np.unique(np.concatenate([[REST, FREE], calm_key, forced_key, self._waiting.key]))
+        last = np.zeros((len(then.last), len(key)))
+        last[market, np.searchsorted(key, calm_key)] = calm[cause, market]
+        where = [one[0] for one in forced]
+        last[where, np.searchsorted(key, forced_key)] = list(forced.values())
+        return key, last
+
+    def _numbers(self, cause: IntArray, market: IntArray) -> IntArray:
+        """Return the numbers (N,) of the keys of moves outside a cascade."""
+        names = self.world.board.causes.names
+        if len(names) > len(self._number):
+            room = len(names) - len(self._number), self._number.shape[1]
+            self._number = np.concatenate([self._number, np.zeros(room, dtype=np.int64)])
+        new = np.flatnonzero(self._number[cause, market] == 0)
+        # In an order that does not depend on which cause was seen first.
+        for k in sorted(new.tolist(), key=lambda k: (market[k], names[cause[k]])):
+            self._number[cause[k], market[k]] = self.keys.size
+            self.keys.append((market[k], cause[k], -1, -1))
+        return np.asarray(self._number[cause, market])
+
+    def _new_keys(self, forced: dict[PriceMove, float]) -> IntArray:
+        """Return numbers (N,) for the keys of forced moves."""
+        first = self.keys.size
+        index = self.world.board.causes.index
+        new = self.keys.extend(len(forced))
+        if forced:
+            new[:] = [(m, index(cause), g, tick) for m, cause, g, tick in forced]
+        return np.arange(first, self.keys.size)
+
+    def _marks(
+        self, then: Prices, now: Prices, key: IntArray, followed: FloatArray, basis: FloatArray
+    ) -> FloatArray:
+        """Return the moves (M, K) [quote/base] of the marks, of which some may be left over."""
+        waiting, target = self._waiting, now.mark - then.mark
+        seconds = (now.tick - then.tick) * self.world.clock.seconds
+        slow = self._half_life > 0.0
+        fading = np.log(2.0) * seconds / np.where(slow, self._half_life, 1.0)
+        by_time = np.where(slow, -np.expm1(-fading), 1.0)
+        moves, place = followed.copy(), np.searchsorted(key, waiting.key)
+        lagging = self._slow | ~now.up | ~then.up | waiting.first.any(axis=1)
+        first = np.zeros((int(lagging.sum()), len(key)))
+        if len(first):
+            first[:, place] = waiting.first[lagging]
+            first += followed[lagging]
+            share = share_passed(first, target[lagging], by_time[lagging])
+            share = np.where(self._slow[lagging], share, 1.0) * now.up[lagging]
+            moves[lagging] = share[:, None] * first
+            first -= moves[lagging]
+        b = self._basis
+        left, taken = np.zeros((2, len(b), len(key)))
+        if len(b):
+            left[:, place], taken[:, place] = waiting.left[b], waiting.taken[b]
+            left += basis[b]
+            wanted = target[b] - moves[b].sum(axis=1)
+            passed = from_basis(left, taken, wanted, by_time[b]) * now.up[b, None]
+            left -= passed
+            taken += passed
+            moves[b] += passed
+        self._keep(key, np.flatnonzero(lagging), first, left, taken, now.mark)
+        return moves
+
+    def _keep(
+        self, key: IntArray, lagging: IntArray, first: FloatArray, left: FloatArray,
+        taken: FloatArray, mark: FloatArray,
+    ) -> None:  # fmt: skip
+        """Remember what marks have not passed on."""
+        b = self._basis
+        rows = np.concatenate([first, left, taken])
+        if not len(rows):
+            return
+        rows = netted(rows, np.concatenate([mark[lagging], mark[b], mark[b]]))
+        kept = np.flatnonzero(rows.any(axis=0))
+        parts = np.zeros((3, len(mark), len(kept)))
+        parts[0, lagging], parts[1, b], parts[2, b] = np.split(
+            rows[:, kept], [len(first), len(first) + len(b)]
+        )
+        self._waiting = Waiting(key[kept], *parts)
