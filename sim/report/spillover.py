@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.typing import ColorType
@@ -25,6 +25,7 @@ _LOSS = LinearSegmentedColormap.from_list("loss", ["#fdf3ea", "#e8894a", "#8c2d1
 _GAIN = LinearSegmentedColormap.from_list("gain", ["#eef6f2", "#5fa98c", "#0f5c46"])
 _SUM = "#efefef"
 FEWEST = 5  # [cells] fewer columns are as wide as if there were so many
+_HALF_WAY = 0.179  # luminance at which black and white stand out alike (equal contrast ratios)
 _GAP = 0.25  # [cells] between the matrix, the rows of causes and the sums
 
 
@@ -97,18 +98,16 @@ def _draw_cells(ax: Axes, value: FloatArray, rows: FloatArray, columns: FloatArr
         for j, column in enumerate(columns):
             level = float(strength[i, j])
             shade = (_LOSS if value[i, j] > 0.0 else _GAIN)(level) if level else "white"
-            _cell(
-                ax, column, row, shade, _number(value[i, j]), "white" if level > 0.72 else "black"
-            )
+            _cell(ax, column, row, shade, _number(value[i, j]))
 
 
 def _draw_sums(ax: Axes, value: FloatArray, rows: FloatArray, columns: FloatArray) -> None:
     """Draw the sums of rows and columns and the total, unshaded."""
     for row, sum_ in zip(rows[:-1], value.sum(axis=1), strict=True):
-        _cell(ax, columns[-1], row, _SUM, _number(sum_), "black")
+        _cell(ax, columns[-1], row, _SUM, _number(sum_))
     for column, sum_ in zip(columns[:-1], value.sum(axis=0), strict=True):
-        _cell(ax, column, rows[-1], _SUM, _number(sum_), "black")
-    _cell(ax, columns[-1], rows[-1], _SUM, _number(float(value.sum())), "black", "bold")
+        _cell(ax, column, rows[-1], _SUM, _number(sum_))
+    _cell(ax, columns[-1], rows[-1], _SUM, _number(float(value.sum())), "bold")
 
 
 def _number(value: float) -> str:
@@ -116,13 +115,22 @@ def _number(value: float) -> str:
 
 
 def _cell(
-    ax: Axes, x: float, y: float, shade: ColorType, text: str, ink: str, weight: str = "normal"
+    ax: Axes, x: float, y: float, shade: ColorType, text: str, weight: str = "normal"
 ) -> None:
+    """Draw one cell; its text is black or white, whichever stands out more."""
+    ink = "white" if _luminance(shade) < _HALF_WAY else "black"
     box = Rectangle((x - 0.5, y - 0.5), 1.0, 1.0, facecolor=shade, edgecolor="white",
                     linewidth=0.8)  # fmt: skip
     ax.add_patch(box)
     ax.text(x, y, text, ha="center", va="center_baseline", fontsize=TINY, color=ink,
             fontweight=weight)  # fmt: skip
+
+
+def _luminance(shade: ColorType) -> float:
+    """Return the relative luminance of a colour, as WCAG 2.2 defines it."""
+    rgb = np.array(to_rgb(shade))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def _name(ax: Axes, data: LossMatrix, rows: FloatArray, columns: FloatArray, own: bool) -> None:
