@@ -94,6 +94,21 @@ def test_exports_are_the_graph_of_the_window(folder: Path, tmp_path: Path) -> No
     assert rows.loc[rows["relation"] == "break", "loss"].sum() == pytest.approx(inside)
 
 
+def test_who_broke_and_was_never_sold_has_a_venue_too(copy: Path) -> None:
+    sold = read_parquet(copy / "liquidations.parquet")
+    spared = sold["account_id"].iloc[0]
+    write_parquet({copy / "liquidations.parquet": sold[sold["account_id"] != spared]})
+    graph = Cascade.load(copy).graph("accounts")
+    clears = {
+        source: target
+        for source, target, relation in graph.edges(data="relation")
+        if relation == "clears"
+    }
+    accounts = {name for name, kind in graph.nodes(data="kind") if kind == "account"}
+    assert f"account:{spared}" in accounts
+    assert clears.keys() == accounts
+
+
 def test_windows_split_the_losses(folder: Path) -> None:
     def lost(*options: str) -> float:
         matrix = document(folder, *options)["spillover"]["loss"]
