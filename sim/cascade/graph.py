@@ -136,7 +136,8 @@ def _add_owners(
         generation=("generation", "min"), notional=("notional", "sum"),
         accounts=("account_id", "nunique"), cohort=("cohort", "first"),
     )  # fmt: skip
-    hurt = per_break(recorded.flows.losses).groupby(column, sort=True).agg(
+    breaks = per_break(recorded.flows.losses)
+    hurt = breaks.groupby(column, sort=True).agg(
         first=("generation", "min"), hit=("account_id", "nunique"), of=("cohort", "first"),
         loss=("loss", "sum"),
     )  # fmt: skip
@@ -161,7 +162,8 @@ def _add_owners(
     graph.add_nodes_from(
         (f"{owner}:{row['label']}", {"kind": owner, **row}) for row in records(frame)
     )
-    pairs = broken[[column, "clearer"]].drop_duplicates()
+    named = [frame[[column, "clearer"]].astype("str") for frame in (broken, breaks)]
+    pairs = pd.concat(named).drop_duplicates()
     ends = zip(
         prefixed(f"{owner}:", pairs[column]), prefixed("venue:", pairs["clearer"]), strict=True
     )

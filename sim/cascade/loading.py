@@ -12,7 +12,7 @@ from sim.cascade.tables import LOSS_TABLES, REQUIRED_TABLES
 from sim.core.errors import Problem, ScenarioError
 from sim.core.parquet import read_parquet
 
-ALLOWED = "the folder of a finished run, as 'liqsim run' wrote it"
+ALLOWED = "the folder of a finished run, which 'liqsim run' names after 'results:'"
 
 
 class RecordedRun(NamedTuple):
@@ -53,9 +53,10 @@ def read_run(run_dir: str | Path) -> RecordedRun:
     """
     folder = Path(run_dir)
     if not folder.is_dir():
-        _refuse(folder, "a file" if folder.exists() else "no such folder")
+        found = "a file" if folder.exists() else "no such folder"
+        _refuse(folder, found, _run_in(folder.parent, 0) if folder.exists() else None)
     if not (folder / "manifest.json").is_file():
-        _refuse(folder, "no manifest.json in it")
+        _refuse(folder, "no manifest.json in it", _run_in(folder, 2) or _run_in(folder.parent, 0))
     manifest = _json(folder / "manifest.json")
     for name in REQUIRED_TABLES:
         if not (folder / f"{name}.parquet").is_file():
@@ -79,6 +80,15 @@ def bases_of(manifest: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _run_in(folder: Path, depth: int) -> str | None:
+    """Return the newest folder of a run in a folder, at most so many levels below it."""
+    found = [
+        file for level in range(depth + 1) for file in folder.glob("*/" * level + "manifest.json")
+    ]
+    newest = max(found, key=lambda file: (file.stat().st_mtime_ns, file), default=None)
+    return None if newest is None else str(newest.parent)
+
+
 def _json(file: Path) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
@@ -100,5 +110,5 @@ def _read(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def _refuse(place: Path, found: str) -> NoReturn:
-    raise ScenarioError(Problem(str(place), None, None, "RUN_DIR", found, ALLOWED))
+def _refuse(place: Path, found: str, hint: str | None = None) -> NoReturn:
+    raise ScenarioError(Problem(str(place), None, None, "RUN_DIR", found, ALLOWED, hint))

@@ -146,6 +146,8 @@ def read_state(folder: Path, at: float | None) -> tuple[dict[str, pd.DataFrame],
 
     paths = {name: folder / file_name(name) for name in TABLES}
     manifest = folder / "manifest.json"
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder; allowed: the folder of a finished run")
     lacking = [path.name for path in (*paths.values(), manifest) if not path.is_file()]
     if lacking:
         raise ValueError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
@@ -11,6 +13,8 @@ import typer
 from sim.cli.options import Json, nearest
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from sim.cascade import Cascade
     from sim.cascade.loading import RecordedRun
     from sim.cascade.spillover import By
@@ -92,13 +96,14 @@ def cascade(
     from sim.cascade.loading import read_run
 
     run = read_run(run_dir)
+    _spare_results(run.manifest, asked)
     if asked.view in GROUPS and run.missing:
         _refuse(str(run_dir), "RUN_DIR", _lacks(run.missing), f"for --view {asked.view}, {NEWER}")
     found = Cascade(**run.tables, bases=run.bases)
     if asked.view in GROUPS and not found.has_losses and len(found.liquidations):
         _refuse(str(run_dir), "RUN_DIR", "no rows in breaks.parquet",
                 f"for --view {asked.view}, {NEWER}")  # fmt: skip
-    document = _document(found, asked, run.missing)
+    document = {"scenario": _name(run.manifest)} | _document(found, asked, run.missing)
     document["exports"] = [str(file) for file in _written(found, asked)]
     document["figures"] = [str(file) for file in _drawn(found, run, asked)] if figures else []
     if as_json:
@@ -135,6 +140,7 @@ def _document(found: Cascade, asked: Asked, missing: tuple[str, ...]) -> dict[st
         "folder": str(asked.run_dir),
         "view": asked.view or "accounts",
         "window": None if window is None else list(window),
+        "span": _span(found),
         "missing": list(missing),
         "recorded": found.has_losses,
         "generations": _rows(generations.merge(ratio, on="generation", how="left")),
@@ -162,6 +168,14 @@ def _document(found: Cascade, asked: Asked, missing: tuple[str, ...]) -> dict[st
     }
 
 
+def _span(found: Cascade) -> list[float] | None:
+    """Return the times of the first and the last forced trade or break of the run [s]."""
+    times = [frame["time"] for frame in (found.liquidations, found.breaks) if len(frame)]
+    if not times:
+        return None
+    return [float(min(t.min() for t in times)), float(max(t.max() for t in times))]
+
+
 def _rows(frame: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = frame.to_dict("records")
     return rows
@@ -171,11 +185,18 @@ def _written(found: Cascade, asked: Asked) -> list[Path]:
     """Write the graph to every file asked for."""
     if not asked.exports:
         return []
-    from sim.cascade.export import export_graph
-
     level: Any = asked.view or "accounts"
     graph = found.graph(level, window=asked.window)
-    return [export_graph(graph, file) for file in asked.exports]
+    return [_exported(graph, file) for file in asked.exports]
+
+
+def _exported(graph: nx.MultiDiGraph[str], file: Path) -> Path:
+    from sim.cascade.export import export_graph
+
+    try:
+        return export_graph(graph, file)
+    except OSError as error:
+        _unwritable(file, f"which cannot be written: {error.strerror or error}")
 
 
 def _drawn(found: Cascade, run: RecordedRun, asked: Asked) -> list[Path]:
@@ -225,6 +246,9 @@ def _window(text: str | None) -> tuple[float, float] | None:
     if not (dots and start < end):
         allowed = "A..B in seconds, A below B, such as 300..600, 300.. or ..600"
         _refuse("command line", "--window", f"'{text}'", allowed)
+    if end <= 0.0:
+        allowed = "B above 0, in seconds after the start of the run"
+        _refuse("command line", "--window", f"'{text}', which ends before the run starts", allowed)
     return start, end
 
 
@@ -232,9 +256,40 @@ def _export(file: Path) -> Path:
     if file.suffix.lower() not in ENDINGS:
         allowed = f"a file that ends with {', '.join(ENDINGS)}"
         _refuse("command line", "--export", f"'{file}'", allowed)
-    if file.is_dir():
+    try:
+        folder, above = file.is_dir(), next(at for at in file.absolute().parents if at.exists())
+    except OSError as error:
+        _unwritable(file, f"which cannot be written: {error.strerror}")
+    if folder:
         _refuse("command line", "--export", f"the folder '{file}'", "a file")
+    if not above.is_dir():
+        _unwritable(file, f"in what is no folder but a file ({above})")
+    if not os.access(above, os.W_OK):
+        _unwritable(file, f"in a folder that cannot be written to ({above})")
     return file
+
+
+def _unwritable(file: Path, why: str) -> NoReturn:
+    allowed = "a file in a folder that can be written to"
+    _refuse("command line", "--export", f"'{file}', {why}", allowed)
+
+
+def _spare_results(manifest: Mapping[str, Any], asked: Asked) -> None:
+    """Refuse to write a graph over a file of the run."""
+    outputs = manifest.get("outputs")
+    names = {"manifest.json", *(outputs if isinstance(outputs, dict) else ())}
+    kept = {(asked.run_dir / str(name)).resolve() for name in names}
+    for file in asked.exports:
+        if file.resolve() in kept:
+            found = f"'{file}', which is a result of the run"
+            _refuse("command line", "--export", found, "a file that is none of the run")
+
+
+def _name(manifest: Mapping[str, Any]) -> str | None:
+    """Return the name of the scenario, if the manifest says it."""
+    scenario = manifest.get("scenario")
+    name = scenario.get("name") if isinstance(scenario, dict) else None
+    return None if name is None else str(name)
 
 
 def _refuse(place: str, path: str, found: str, allowed: str, hint: str | None = None) -> NoReturn:

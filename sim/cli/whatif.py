@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from sim.cli.guard import count
 from sim.cli.options import Json, Quiet, ScenarioFile, pairs
 from sim.cli.run import SET_EXAMPLE, Overrides
+from sim.core.errors import ScenarioError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +56,9 @@ def whatif(
 ) -> None:
     """Compare a scenario with what would have been, on the same draws."""
     if bool(changes) == (rank is not None):
-        raise typer.BadParameter("give one or more changes, or --rank venue or cohort")
+        raise typer.BadParameter(
+            "give one or more changes, or --rank venue or cohort, such as 'silence:VENUE'"
+        )
     values = pairs(overrides or (), "--set", SET_EXAMPLE)
     from sim.cli.bundled import find
     from sim.schema import load
@@ -78,8 +82,13 @@ def _compare(
     changes = as_changes(texts)
     worlds = [changes] if together else [(change,) for change in changes]
     line = f"running {scenario.name} and {count(len(worlds), 'other world')}"
-    with ticking(scenario.name, line, quiet=quiet, what="runs") as progress:
-        return compared(scenario, worlds, **numbers, progress=progress)[0]
+    try:
+        with ticking(scenario.name, line, quiet=quiet, what="runs") as progress:
+            return compared(scenario, worlds, **numbers, progress=progress)[0]
+    except ScenarioError as error:  # values of --set were read before
+        raise ScenarioError(
+            replace(one, file="what if") if one.file == "--set" else one for one in error.problems
+        ) from None
 
 
 def _rank(scenario: Scenario, by: By, numbers: dict[str, Any], *, quiet: bool) -> Importance:
@@ -110,6 +119,21 @@ SHOWN_INSIDE = {
 """Figures of each market and venue that they show."""
 
 
+COUNTS = ("accounts_liquidated", "accounts_liquidated_elsewhere", "generations")
+"""Figures that are whole numbers in every run."""
+
+COMPARED = """\
+difference: counterfactual less factual. Notional in the quote of the markets, shortfall in the
+numeraire, deepest_fall as a share of the initial price. --json has every figure.
+"""
+
+AVOIDED = """\
+avoided: what the scenario as it is has more than without; below 0 the change makes it worse.
+elsewhere: without what happened at the venue or cohort itself. Columns of zeros are left out.
+Notional in the quote of the markets, shortfall in the numeraire, fall as a share of the price.
+"""
+
+
 def _shown(figures: Iterable[str]) -> list[str]:
     """Return the figures that a table for reading shows, those of the world first."""
     known = list(figures)
@@ -122,7 +146,7 @@ def _shown(figures: Iterable[str]) -> list[str]:
 
 
 def _show_comparisons(scenario: Scenario, found: list[Comparison], *, as_json: bool) -> None:
-    from sim.cli.console import amount, emit_json, emit_table
+    from sim.cli.console import emit, emit_json, emit_table
 
     if as_json:
         worlds = [_document(comparison) for comparison in found]
@@ -134,10 +158,19 @@ def _show_comparisons(scenario: Scenario, found: list[Comparison], *, as_json: b
             summary = summary.drop(columns=["low", "high"])
         summary = summary.loc[_shown(map(str, summary.index))]
         rows = [
-            (str(name), *(amount(value) for value in row))
+            (str(name), *(_number(str(name), value) for value in row))
             for name, row in zip(summary.index, summary.to_numpy().tolist(), strict=True)
         ]
         emit_table(comparison.name, ["figure", *summary.columns], rows)
+    emit(COMPARED)
+
+
+def _number(name: str, value: float) -> str:
+    """Return a figure; counts as whole numbers where they are."""
+    from sim.cli.console import amount
+
+    whole = name.rpartition(".")[2] in COUNTS and float(value).is_integer()
+    return amount(int(value) if whole else value)
 
 
 def _document(comparison: Comparison) -> dict[str, Any]:
@@ -155,7 +188,7 @@ def _document(comparison: Comparison) -> dict[str, Any]:
 
 
 def _show_importance(scenario: Scenario, found: Importance, *, as_json: bool) -> None:
-    from sim.cli.console import emit_json
+    from sim.cli.console import emit, emit_json
 
     if as_json:
         emit_json(
@@ -175,10 +208,17 @@ def _show_importance(scenario: Scenario, found: Importance, *, as_json: bool) ->
         falls = [column for column in mine if column.endswith(".deepest_fall")]
         shown = [column for column in mine if column not in falls]
         table = avoided[shown].assign(largest_fall=avoided[falls].max(axis=1))
+        table = table.loc[:, (table != 0.0).any() | (table.columns == "largest_fall")]
         _emit_by_name(f"avoided by {change}", found.by, table, prefix=f"{change}.")
+    emit(AVOIDED + "\n")
     shown = [column for column in map(str, measures) if not column.endswith("_rank")]
-    _emit_by_name("network of the scenario as it is", found.by, measures[shown])
+    weight = "log moves" if found.by == "venue" else "losses in the numeraire"
+    _emit_by_name(f"network of the scenario as it is, of {weight}", found.by, measures[shown])
     _emit_correlations(found)
+
+
+FEW = 10
+"""Names below which rank correlations have next to no power."""
 
 
 def _emit_correlations(found: Importance) -> None:
@@ -194,15 +234,18 @@ def _emit_correlations(found: Importance) -> None:
     wide = wide.loc[list(dict.fromkeys(notional["measure"]))]
     title = "rank correlation with the notional liquidated elsewhere that was avoided by"
     _emit_by_name(title, "measure", wide)
+    names = len(found.measures())
+    few = "; so few say next to nothing" if names < FEW else ""
+    emit(f"Spearman's, of {names} {found.by}s{few}; - where fewer than 3 values differ\n")
 
 
 def _emit_by_name(title: str, by: str, table: pd.DataFrame, prefix: str = "") -> None:
     """Write a table of numbers, a row per name, headings folded at their joints."""
-    from sim.cli.console import amount, emit_table
+    from sim.cli.console import emit_table
 
     headings = [column.removeprefix(prefix).replace("_", "\n") for column in map(str, table)]
     rows = [
-        (str(name), *(amount(value) for value in row))
+        (str(name), *map(_number, map(str, table), row))
         for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)
     ]
     emit_table(title, [by, *headings], rows)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.core.arrays import FloatArray
-from sim.report.cause_looks import grouped, looks_of, ordered
+from sim.report.cause_looks import cause_text, grouped, looks_of, ordered
 from sim.report.context import RunContext
 from sim.report.drawing import finish_time, grid_columns, legend, panel_width, swatch
 from sim.report.heads import draw_heads
@@ -219,5 +219,5 @@ def draw_stack(ax: Axes, stack: Stack, look: Sequence[Look]) -> None:
 
 def cause_handles(causes: Sequence[str], look: dict[str, Look]) -> list[Artist]:
     """Return the legend of causes and of their total."""
-    entries: list[Artist] = [swatch(cause.replace(":", ": "), look[cause]) for cause in causes]
+    entries: list[Artist] = [swatch(cause_text(cause), look[cause]) for cause in causes]
     return [*entries, Line2D([], [], color="black", linewidth=1.1, label="total")]

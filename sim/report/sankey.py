@@ -89,7 +89,8 @@ def _head(ax: Axes, lost: float, gained: float, context: RunContext, by: str) ->
     title = f"From source to victim: {amount(lost, context.currency)} lost by broken accounts"
     ax.set_title(title, loc="left", fontweight="bold", pad=14.0)
     if gained:
-        text = f"not drawn: gains of {amount(-gained, context.currency)}"
+        net = amount(lost + gained, context.currency)
+        text = f"not drawn: gains of {amount(-gained, context.currency)}, which leave {net}"
         _note(ax, text, (0.5, 0.0), -4.0, "center", TINY)
     heads: tuple[tuple[float, str, Side], ...] = (
         (0.0, source_text(by), "left"),

@@ -28,6 +28,9 @@ FEWEST = 5  # [cells] fewer columns are as wide as if there were so many
 _HALF_WAY = 0.179  # luminance at which black and white stand out alike (equal contrast ratios)
 _GAP = 0.25  # [cells] between the matrix, the rows of causes and the sums
 
+SHORT = 4
+"""Rows beside which the name of their axis does not fit on one line."""
+
 
 def figure(
     matrix: pd.DataFrame,
@@ -77,7 +80,8 @@ def figure(
         title = f"Loss of broken accounts by {by}: {total}"
         axis.set_title(title, loc="left", fontweight="bold", pad=4.0)
         axis.set_xlabel(safe(f"{victim_text(by)}; loss [{context.currency}]"), loc="left")
-        axis.set_ylabel(source_text(by))
+        text = source_text(by)
+        axis.set_ylabel(text if len(data.sources) > SHORT else text.replace(", ", ",\n"))
     return drawn
 
 

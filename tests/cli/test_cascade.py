@@ -94,6 +94,21 @@ def test_exports_are_the_graph_of_the_window(folder: Path, tmp_path: Path) -> No
     assert rows.loc[rows["relation"] == "break", "loss"].sum() == pytest.approx(inside)
 
 
+def test_who_broke_and_was_never_sold_has_a_venue_too(copy: Path) -> None:
+    sold = read_parquet(copy / "liquidations.parquet")
+    spared = sold["account_id"].iloc[0]
+    write_parquet({copy / "liquidations.parquet": sold[sold["account_id"] != spared]})
+    graph = Cascade.load(copy).graph("accounts")
+    clears = {
+        source: target
+        for source, target, relation in graph.edges(data="relation")
+        if relation == "clears"
+    }
+    accounts = {name for name, kind in graph.nodes(data="kind") if kind == "account"}
+    assert f"account:{spared}" in accounts
+    assert clears.keys() == accounts
+
+
 def test_windows_split_the_losses(folder: Path) -> None:
     def lost(*options: str) -> float:
         matrix = document(folder, *options)["spillover"]["loss"]
@@ -149,6 +164,7 @@ def test_a_run_without_record_of_losses_says_so(copy: Path) -> None:
         (("--window", "6..5"), "--window: found '6..5'"),
         (("--window", "nan..5"), "--window: found 'nan..5'"),
         (("--window", "a..b"), "A..B in seconds"),
+        (("--window", "-5..-1"), "--window: found '-5..-1', which ends before the run starts"),
         (("--export", "graph.dot"), "allowed: a file that ends with .graphml, .gexf"),
         (("--export", "graph"), "--export: found 'graph'"),
     ],
@@ -159,6 +175,48 @@ def test_wrong_options_are_refused(folder: Path, options: tuple[str, ...], said:
     assert said in result.stderr
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
+
+
+def test_a_graph_never_replaces_a_result(copy: Path) -> None:
+    before = {file.name: file.read_bytes() for file in copy.iterdir() if file.is_file()}
+    for name in ("breaks.parquet", "summary.json", "manifest.json", "../run/cohorts.parquet"):
+        result = invoke("cascade", copy, "--export", copy / name)
+        assert result.exit_code == 3
+        assert "which is a result of the run" in result.stderr
+    assert before == {file.name: file.read_bytes() for file in copy.iterdir() if file.is_file()}
+    for _ in range(2):
+        assert invoke("cascade", copy, "--export", copy / "graph.json").exit_code == 0
+
+
+def test_a_place_where_nothing_can_be_written_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = invoke("cascade", folder, "--export", tmp_path / "file" / "graph.json")
+    assert result.exit_code == 3
+    assert "in what is no folder but a file" in result.stderr
+    result = invoke("cascade", folder, "--export", tmp_path / f"{'n' * 300}.json")
+    assert result.exit_code == 3
+    assert "which cannot be written: File name too long" in result.stderr
+
+
+def test_a_folder_above_or_below_that_of_the_run_names_it(copy: Path) -> None:
+    for place in (copy.parent, copy / "figures", copy / "manifest.json"):
+        (copy / "figures").mkdir(exist_ok=True)
+        result = invoke("cascade", place)
+        assert result.exit_code == 3
+        assert f"did you mean '{copy}'?" in result.stderr
+
+
+def test_the_opening_says_it_all_in_short(folder: Path) -> None:
+    name, said = invoke("cascade", folder).stdout.splitlines()[:2]
+    found = document(folder)
+    facts = found["statistics"]
+    assert name == f"small, {folder}"
+    assert said.startswith(f"{facts['accounts']:,} accounts broke in generation")
+    assert f"caused {100.0 * facts['forced_share_of_loss']:.3g} % of what they lost" in said
+    quiet = invoke("cascade", folder, "--window", "1000..").stdout
+    assert "only 1000 s <= time after the start" in quiet
+    first, last = found["span"]
+    assert f"nobody was liquidated; others were, from {first:g} s to {last:g} s" in quiet
 
 
 def test_what_is_no_run_folder_is_refused(copy: Path, tmp_path: Path) -> None:
@@ -210,4 +268,5 @@ def test_figures_are_drawn_beside_the_tables(copy: Path) -> None:
     names = {Path(file).name for file in found["figures"]}
     assert {"timeline.png", "losses.svg", "spillover_venue.png", "network.png"} <= names
     assert all((copy / "cascade" / name).is_file() for name in names)
-    assert "figure written to" in invoke("cascade", copy, "--figures").stdout
+    shown = invoke("cascade", copy, "--figures").stdout
+    assert f"figures written to {copy / 'cascade'} (.svg and .png): timeline" in shown

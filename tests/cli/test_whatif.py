@@ -46,6 +46,7 @@ def test_a_table_is_for_reading(tmp_path: Path) -> None:
     assert "high" in result.stdout
     row = next(line for line in lines if "accounts_liquidated" in line)
     assert row.split()[3] == "0"  # the venues are not tied
+    assert "difference: counterfactual less factual." in result.stdout
     once = invoke("whatif", small(tmp_path), "fence:beta", "-q").stdout
     assert "high" not in once
 
@@ -56,6 +57,8 @@ def test_rank_compares_venues_and_cohorts(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     for title in ("avoided by silence", "avoided by fence", "avoided by absent", "network"):
         assert title in shown.stdout
+    assert "below 0 the change makes it worse" in shown.stdout
+    assert "adl" not in shown.stdout  # nobody is deleveraged in either world
     told = json.loads(invoke("whatif", file, "--rank", "cohort", "--json", "-q").stdout)
     assert told["by"] == "cohort"
     avoided = {row["figure"]: row["avoided"] for row in told["effects"] if row["name"] == "retail"}
@@ -71,7 +74,8 @@ def test_rank_compares_venues_and_cohorts(tmp_path: Path) -> None:
         (["silence:alhpa"], 3, "did you mean 'alpha'?"),
         (["silense:alpha"], 3, "did you mean 'silence'?"),
         (["without:retial"], 3, "did you mean 'retail'?"),
-        (["shocks.9.return=1"], 3, "shocks.9.return"),
+        (["shocks.9.return=1"], 3, "what if: shocks.9.return"),
+        (["shocks.0.retrun=1"], 3, "what if: shocks.0.retrun: found unknown key 'retrun'"),
         (["silence:alpha", "silence:alpha"], 3, "the same change twice"),
         ([], 2, "give one or more changes, or --rank venue or cohort"),
         (["silence:alpha", "--rank", "venue"], 2, "give one or more changes, or --rank"),

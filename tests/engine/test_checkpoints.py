@@ -191,3 +191,5 @@ def test_a_damaged_run_folder(tmp_path: Path, name: str) -> None:
     (run / name).unlink()
     with pytest.raises(ValueError, match=f"has no {name}"):
         State.load(run)
+    with pytest.raises(ValueError, match="nowhere is no folder; allowed: the folder of a finished"):
+        State.load(tmp_path / "nowhere")
