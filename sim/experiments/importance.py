@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from sim.cascade.measures import network_measures, rank_correlations
+from sim.core.errors import Problem, ScenarioError
 from sim.experiments.changes import Absent, Change, RingFence, Silence, Without
 from sim.experiments.counterfactual import LEVEL, Comparison, compared, interval
 from sim.experiments.workers import Progress
@@ -184,6 +185,8 @@ def systemic_importance(
     ------
     ValueError
         If `by` is unknown, a number out of its range, or there is nobody to leave out.
+    ScenarioError
+        If cohorts are compared in a scenario that does not record losses.
     RunError
         A run failed.
     """
@@ -192,6 +195,11 @@ def systemic_importance(
     names = list(scenario.venues) if by == "venue" else group_names(scenario)
     if not names:
         raise ValueError(f"the scenario has no {by}; allowed: one or more")
+    if by == "cohort" and not scenario.record.breaks:
+        found = "false, and so no record of which cohort cost which"
+        raise ScenarioError(
+            Problem(scenario.source.file, None, None, "record.breaks", found, "true, by cohort")
+        )
     keys = [(name, word) for name in names for word in CHANGES[by]]
     alternatives = [(CHANGES[by][word](name),) for name, word in keys]
     found, factual = compared(scenario, alternatives, seed, replications, workers, progress, by)
