@@ -98,6 +98,21 @@ def test_ladder_of_uniform_thresholds_is_a_straight_line(make: Make) -> None:
     assert same.equals(ladder)
 
 
+# -- L4: square-root impact, a fall c sqrt(f) by the sale of a share f
+
+
+@pytest.mark.parametrize("beside", [0.0, 1e-9, -1e-9, 1e-5])
+def test_square_root_is_answered_over_the_window(make: Make, beside: float) -> None:
+    """A window W breaks W / Theta: K = c sqrt(W / Theta) / W, at the anchor and a hair beside it."""
+    impact = {"kind": "square_root", "y": 0.1, "sigma": 1, "adv": 1}
+    found = make("linear-cascade", uniform_book(N), {"markets.0.impact": impact})
+    markets = found.markets.assign(anchor=found.markets["anchor"] * (1.0 + beside))
+    nearby = State({**found.tables, "markets": markets}, found.rules)
+    fall = 1.0 - np.exp(-WINDOW)
+    closed = 0.1 * np.sqrt(fall / 0.5) / fall
+    assert nearby.amplification(window=WINDOW).radius == pytest.approx(closed, rel=0.01)
+
+
 # -- L5: Pareto leverage, a saddle-node at s = 1 / (4 k)
 
 
