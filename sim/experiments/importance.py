@@ -184,9 +184,10 @@ def systemic_importance(
     Raises
     ------
     ValueError
-        If `by` is unknown, a number out of its range, or there is nobody to leave out.
+        If `by` is unknown or a number out of its range.
     ScenarioError
-        If cohorts are compared in a scenario that does not record losses.
+        If there is nobody to leave out, or cohorts are compared in a scenario that does not record
+        losses.
     RunError
         A run failed.
     """
@@ -194,15 +195,17 @@ def systemic_importance(
         raise ValueError(f"by is {by!r}; allowed: {', '.join(CHANGES)}")
     names = list(scenario.venues) if by == "venue" else group_names(scenario)
     if not names:
-        raise ValueError(f"the scenario has no {by}; allowed: one or more")
+        raise _refused(scenario, "traders" if by == "cohort" else "venues", f"no {by}", "some")
     if by == "cohort" and not scenario.record.breaks:
         found = "false, and so no record of which cohort cost which"
-        raise ScenarioError(
-            Problem(scenario.source.file, None, None, "record.breaks", found, "true, by cohort")
-        )
+        raise _refused(scenario, "record.breaks", found, "true, by cohort")
     keys = [(name, word) for name in names for word in CHANGES[by]]
     alternatives = [(CHANGES[by][word](name),) for name, word in keys]
     found, factual = compared(scenario, alternatives, seed, replications, workers, progress, by)
     networks = [one.network for one in factual if one.network is not None]
     network = sum(networks[1:], start=networks[0]) / len(networks)
     return Importance(by, dict(zip(keys, found, strict=True)), network)
+
+
+def _refused(scenario: Scenario, path: str, found: str, allowed: str) -> ScenarioError:
+    return ScenarioError(Problem(scenario.source.file, None, None, path, found, allowed))

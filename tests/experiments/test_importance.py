@@ -147,5 +147,5 @@ def test_ugly_arguments_are_refused(tmp_path: Path) -> None:
     unrecorded = cohorts().model_copy(update={"record": record})
     with pytest.raises(sim.ScenarioError, match="record.breaks: found false.*allowed: true"):
         systemic_importance(unrecorded, "cohort")
-    with pytest.raises(ValueError, match="no cohort"):
+    with pytest.raises(sim.ScenarioError, match="traders: found no cohort"):
         systemic_importance(empty, "cohort")
