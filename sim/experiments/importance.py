@@ -197,8 +197,8 @@ def systemic_importance(
     if not names:
         raise _refused(scenario, "traders" if by == "cohort" else "venues", f"no {by}", "some")
     if by == "cohort" and not scenario.record.breaks:
-        found = "false, and so no record of which cohort cost which"
-        raise _refused(scenario, "record.breaks", found, "true, by cohort")
+        lacking = "false, and so no record of which cohort cost which"
+        raise _refused(scenario, "record.breaks", lacking, "true, by cohort")
     keys = [(name, word) for name in names for word in CHANGES[by]]
     alternatives = [(CHANGES[by][word](name),) for name, word in keys]
     found, factual = compared(scenario, alternatives, seed, replications, workers, progress, by)

@@ -77,9 +77,9 @@ def network_of(result: Result, scenario: Scenario, by: str) -> pd.DataFrame:
     Notes
     -----
     By venue an entry is :math:`\sum_m |u_{vm} + a_{vm}|` over the markets m of the target, with the
-    log moves by ``liquidation:<v>`` and by ``arbitrage:<v>``, each summed over the run. By cohort it
-    is that of ``Cascade.spillover("cohort", "loss")``, where forced orders of the source did more
-    good than harm 0; nothing at all where the run did not record losses.
+    log moves by ``liquidation:<v>`` and by ``arbitrage:<v>``, each summed over the run. By cohort
+    it is that of ``Cascade.spillover("cohort", "loss")``, and 0 where forced orders of the source
+    did more good than harm, or where the run did not record losses.
     """
     if by == "venue":
         return _between_venues(result, list(scenario.venues))

@@ -103,7 +103,7 @@ def test_ladder_of_uniform_thresholds_is_a_straight_line(make: Make) -> None:
 
 @pytest.mark.parametrize("beside", [0.0, 1e-9, -1e-9, 1e-5])
 def test_square_root_is_answered_over_the_window(make: Make, beside: float) -> None:
-    """A window W breaks W / Theta: K = c sqrt(W / Theta) / W, at the anchor and a hair beside it."""
+    """A window W breaks W / Theta: K = c sqrt(W / Theta) / W, at the anchor and beside it."""
     impact = {"kind": "square_root", "y": 0.1, "sigma": 1, "adv": 1}
     found = make("linear-cascade", uniform_book(N), {"markets.0.impact": impact})
     markets = found.markets.assign(anchor=found.markets["anchor"] * (1.0 + beside))

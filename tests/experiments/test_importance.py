@@ -145,7 +145,7 @@ def test_ugly_arguments_are_refused(tmp_path: Path) -> None:
     empty = scenario.model_copy(update={"traders": []})
     record = cohorts().record.model_copy(update={"breaks": False})
     unrecorded = cohorts().model_copy(update={"record": record})
-    with pytest.raises(sim.ScenarioError, match="record.breaks: found false.*allowed: true"):
+    with pytest.raises(sim.ScenarioError, match=r"record\.breaks: found false.*allowed: true"):
         systemic_importance(unrecorded, "cohort")
     with pytest.raises(sim.ScenarioError, match="traders: found no cohort"):
         systemic_importance(empty, "cohort")
