@@ -3,13 +3,14 @@ r"""The amplification matrix: how forced sales answer a move, linearised.
 An account a with excess ``e_a`` >= 0 is near its margin, as market n goes, if a log move h of n
 alone, the window, takes its excess; ``W_an`` is what it loses then. With ``G_an`` the derivative of
 its excess with respect to the log price of n (through its own mark, indices and the value of its
-collateral), ``c_am`` the signed contracts that it then sells of market m, and ``J_mk`` the log move
-of market m for each contract bought in market k (with couplings)
+collateral), ``c_am`` the signed contracts that it then sells of market m, and ``J_mk`` the relative
+move of market m for each contract bought in market k (with couplings), the mean over the largest
+order that the window of any market brings about in k,
 
     K_mn = - sum_k J_mk sum_a [e_a < W_an] c_ak G_an / W_an
 
-is the log move of m by forced sales for each unit of log move of n: ``1 / W_an`` over the window is
-the density of distances to a break. A cascade dies out where the spectral radius of K is below
+is the move of m by forced sales for each unit of log move of n: ``1 / W_an`` over the window is the
+density of distances to a break. A cascade dies out where the spectral radius of K is below
 1 and tips where it is above, as in the linear models of DebtRank and of fire sales.
 
 The radius is the sum of what the accounts contribute: with right and left leading vectors r and l
@@ -157,7 +158,8 @@ def amplification(
     answer, order, sensitivity = np.zeros((size, size)), np.zeros(size), np.zeros(size)
     for n, one in enumerate(near):
         answer[:, n] = sums(one.market, one.change * one.rate, size)
-        order += sums(one.market, one.change, size)
+        sold = sums(one.market, one.change, size)
+        order = np.where(np.abs(sold) > np.abs(order), sold, order)
         sensitivity[n] = (one.notional * one.rate).sum() / (cascade.open_notional or 1.0)
     worth = prices.at(base.last, base.free).worth
     response = cascade.books.response(base.last, base.anchor, worth, order)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim.cascade.losses import coded
-from sim.cascade.sellers import BATCH, ForcedFlow, forced_flow, forced_losses, forced_rows
+from sim.cascade.sellers import BATCH, ForcedFlow, forced_losses, forced_rows
 from sim.cascade.tables import EXOGENOUS_CAUSE, LOSS_COLUMNS, checked
 from sim.core.arrays import FloatArray
 
@@ -49,13 +49,6 @@ class Flows(NamedTuple):
     rest: pd.DataFrame
     losses: pd.DataFrame
     forced: pd.DataFrame
-
-
-def recorded_flows(
-    liquidations: pd.DataFrame, price_causes: pd.DataFrame, losses: pd.DataFrame
-) -> Flows:
-    """Return the forced orders and the losses of one run, tied to each other."""
-    return tied(forced_flow(liquidations, price_causes), losses)
 
 
 def tied(flow: ForcedFlow, losses: pd.DataFrame) -> Flows:

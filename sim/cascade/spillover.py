@@ -152,12 +152,19 @@ def loss_matrix(long: pd.DataFrame, groups: list[str], margins: bool) -> pd.Data
     -------
     pandas.DataFrame
         Index `source`, groups first and causes after them; columns `target`; [numeraire].
+
+    Raises
+    ------
+    ValueError
+        If margins are asked for and a group is called `total`.
     """
-    forced = long[long["source_kind"] == "forced"]
-    others = sorted({*forced["source"], *long["target"]} - {*groups, MONEY})
+    sources = {*long.loc[long["source_kind"] == "forced", "source"]}
+    others = sorted((sources | {*long["target"]} - {MONEY}) - {*groups})
     square = [*groups, *others]
+    if margins and TOTAL in square:
+        raise ValueError(f"a group is called {TOTAL!r}; allowed: margins without such a group")
     causes = sorted(set(long.loc[long["source_kind"] == "cause", "source"]))
-    columns = [*square, MONEY] if MONEY in set(long["target"]) else square
+    columns = [*square, MONEY] if {*long["target"]} - {*square} else square
     table = long.groupby(["source", "target"])["loss"].sum().unstack(fill_value=0)
     matrix = table.reindex(
         index=pd.Index([*square, *causes], name="source", dtype="str"),
@@ -191,7 +198,7 @@ def net_spillover(matrix: pd.DataFrame, causes: list[str]) -> pd.DataFrame:
         groups' to it), `outflow` (its to other groups), `net` = outflow - inflow, `causes` (what
         no forced order caused) and `lost` = own + inflow + causes. `net` sums to 0 over groups.
     """
-    groups = [name for name in matrix.columns if name != MONEY]
+    groups = [name for name in matrix.columns if name in matrix.index]
     square = matrix.loc[groups, groups].to_numpy(dtype=np.float64)
     own = np.diagonal(square)
     outside = matrix.loc[causes, groups].to_numpy(dtype=np.float64).sum(axis=0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sim.schema import Scenario
 
 _CANCELLED = 1e-12
-_SMALL = 1e-5  # [1] log move of the order by which a smooth curve is differentiated
+_SMALL = 1e-5  # [1] move of the order that stands for an infinitesimal one
 
 
 class _Coupling(NamedTuple):
@@ -102,24 +102,28 @@ class StaticBooks:
     def response(
         self, last: FloatArray, anchor: FloatArray, worth: FloatArray, order: FloatArray
     ) -> FloatArray:
-        """Return by how much a contract bought in market n moves market m in log price (M, M).
+        """Return by what share of its price a contract bought in market n moves market m (M, M).
 
-        Of an infinitesimal order where the curve of n is smooth there, else of `order` (M,)
-        [contracts], signed, the order that is asked about. 0 where that is 0 too.
+        The mean over `order` (M,) [contracts], signed, the order that is asked about: a concave law
+        has no slope at its anchor, and next to it a slope that no order of that size meets. Of an
+        infinitesimal order where that is 0, and 0 where the curve has no slope either.
         """
         size = len(last)
         found = np.zeros((size, size))
         for n in np.flatnonzero(self.prices.tradable).tolist():
-            slope = self.impact[n].slope(last.item(n), anchor.item(n), self.liquidity[n])
-            smooth = 0.0 < slope < math.inf
-            small = math.copysign(_SMALL * last.item(n) / slope, order[n]) if smooth else order[n]
-            if small == 0.0:
+            traded = order.item(n) or self._infinitesimal(n, last.item(n), anchor.item(n))
+            if traded == 0.0:
                 continue
             net = np.zeros(size)
-            net[n] = small
+            net[n] = traded
             after, _ = self.batch(last, anchor, worth, net, np.abs(net))
-            found[:, n] = np.log(after / last) / small
+            found[:, n] = (after / last - 1.0) / traded
         return found
+
+    def _infinitesimal(self, n: int, last: float, anchor: float) -> float:
+        """Return a very small order [contracts] in market n, 0 where its curve has no slope."""
+        slope = self.impact[n].slope(last, anchor, self.liquidity[n])
+        return _SMALL * last / slope if 0.0 < slope < math.inf else 0.0
 
     def _walk(self, m: int, last: float, anchor: float, net: float) -> tuple[float, float]:
         fill = self.impact[m].execute(last, anchor, net, self.liquidity[m], self._floor[m])

@@ -104,10 +104,11 @@ class StaticPrices:
         self._indices = self._index_groups(scenario)
         self._parts = [parts_of(venue.mark) for venue in scenario.venues.values()]
         self._asset_scale, self._mark_scale = np.ones(len(self.assets)), np.ones(len(self.markets))
-        start = self._raw(self.last, self.free)
-        self._asset_scale = _ratio(_numbers(assets, "value"), start[0])
-        start = self._raw(self.last, self.free)
-        self._mark_scale = _ratio(_numbers(markets, "mark"), start[1])
+        value = _numbers(assets, "value")
+        for a in range(len(value)):  # one by one: a value counts in those quoted in it
+            raw = self._raw(self.last, self.free)[0]
+            self._asset_scale[a] = _ratio(value[a : a + 1], raw[a : a + 1])[0]
+        self._mark_scale = _ratio(_numbers(markets, "mark"), self._raw(self.last, self.free)[1])
 
     def at(self, last: FloatArray, free: FloatArray) -> Levels:
         """Return all prices at other last prices.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from sim.cascade.measures import network_measures, rank_correlations
+from sim.core.errors import Problem, ScenarioError
 from sim.experiments.changes import Absent, Change, RingFence, Silence, Without
 from sim.experiments.counterfactual import LEVEL, Comparison, compared, interval
 from sim.experiments.workers import Progress
@@ -183,7 +184,10 @@ def systemic_importance(
     Raises
     ------
     ValueError
-        If `by` is unknown, a number out of its range, or there is nobody to leave out.
+        If `by` is unknown or a number out of its range.
+    ScenarioError
+        If there is nobody to leave out, or cohorts are compared in a scenario that does not record
+        losses.
     RunError
         A run failed.
     """
@@ -191,10 +195,17 @@ def systemic_importance(
         raise ValueError(f"by is {by!r}; allowed: {', '.join(CHANGES)}")
     names = list(scenario.venues) if by == "venue" else group_names(scenario)
     if not names:
-        raise ValueError(f"the scenario has no {by}; allowed: one or more")
+        raise _refused(scenario, "traders" if by == "cohort" else "venues", f"no {by}", "some")
+    if by == "cohort" and not scenario.record.breaks:
+        lacking = "false, and so no record of which cohort cost which"
+        raise _refused(scenario, "record.breaks", lacking, "true, by cohort")
     keys = [(name, word) for name in names for word in CHANGES[by]]
     alternatives = [(CHANGES[by][word](name),) for name, word in keys]
     found, factual = compared(scenario, alternatives, seed, replications, workers, progress, by)
     networks = [one.network for one in factual if one.network is not None]
     network = sum(networks[1:], start=networks[0]) / len(networks)
     return Importance(by, dict(zip(keys, found, strict=True)), network)
+
+
+def _refused(scenario: Scenario, path: str, found: str, allowed: str) -> ScenarioError:
+    return ScenarioError(Problem(scenario.source.file, None, None, path, found, allowed))

@@ -71,33 +71,24 @@ def network_of(result: Result, scenario: Scenario, by: str) -> pd.DataFrame:
     pandas.DataFrame
         Index `source`, columns `target`, the same names in the same order, values >= 0. By venue
         [1, log price] what forced orders of the source, and arbitrage that its prices pulled, moved
-        the markets of the target. By cohort [quote] the part of the losses of broken accounts of
-        the target that the source's forced orders made.
+        the markets of the target. By cohort [numeraire] what forced orders of the source cost the
+        accounts of the target that broke.
 
     Notes
     -----
     By venue an entry is :math:`\sum_m |u_{vm} + a_{vm}|` over the markets m of the target, with the
-    log moves by ``liquidation:<v>`` and by ``arbitrage:<v>``, each summed over the run. By cohort,
-    with :math:`u_{cm}` the log moves of market m that the causal graph books to forced orders of
-    cohort c, and :math:`l_{md}` the losses through m of the accounts of d that forced moves broke,
-    it is :math:`\sum_m l_{md} |u_{cm}| / \sum_k |u_{km}|`.
+    log moves by ``liquidation:<v>`` and by ``arbitrage:<v>``, each summed over the run. By cohort
+    it is that of ``Cascade.spillover("cohort", "loss")``, and 0 where forced orders of the source
+    did more good than harm, or where the run did not record losses.
     """
     if by == "venue":
         return _between_venues(result, list(scenario.venues))
-    names = group_names(scenario)
-    graph = result.cascade.graph(level="cohorts")
-    markets = result.cascade.market_names
-    moved = pd.DataFrame(0.0, index=names, columns=markets)
-    lost = pd.DataFrame(0.0, index=markets, columns=names)
-    for source, target, facts in graph.edges(data=True):
-        one, other = graph.nodes[source]["label"], graph.nodes[target]["label"]
-        if facts["relation"] in ("forced_order", "cross_impact") and one in names:
-            moved.loc[one, other] += abs(facts["price_move"])
-        elif facts["relation"] == "break" and other in names:
-            lost.loc[one, other] += max(facts["loss"], 0.0)
-    total = moved.sum()
-    share = moved / total.where(total > 0.0, 1.0)
-    return (share @ lost).rename_axis(index="source", columns="target")
+    cascade, names = result.cascade, group_names(scenario)
+    rows = cascade.spillover_by("cohort")
+    forced = rows[rows["source_kind"] == "forced"]
+    found = forced.groupby(["source", "target"])["loss"].sum().unstack(fill_value=0)
+    found = found.reindex(index=names, columns=names, fill_value=0.0).astype("float64")
+    return found.clip(lower=0.0).rename_axis(index="source", columns="target")
 
 
 def _between_venues(result: Result, venues: list[str]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.cascade.spillover import BY, TOTAL
+from sim.cascade.spillover import BY, TOTAL, loss_matrix, net_spillover
 from tests.cascade.synthetic_losses import even, fall, linear, shuffled, told, two_venues
 from tests.cascade.test_graph_balance import with_money_and_collateral
 
@@ -105,6 +105,20 @@ def test_a_cause_named_like_a_venue_is_told_apart() -> None:
     losses = tables["losses"].replace({"cause": {"exogenous": "alpha"}})
     matrix = told(tables | {"losses": losses}).spillover(unit="loss")
     assert matrix.index.tolist() == ["alpha", "cause:alpha"]
+
+
+def test_groups_may_be_named_like_a_margin() -> None:
+    """A cohort `money` keeps what it caused and lost; one named `total` has no margins."""
+    pairs = [("money", "retail", 3.0), ("retail", "money", 2.0), ("money", "money", 1.0)]
+    long = pd.DataFrame(pairs, columns=["source", "target", "loss"]).assign(source_kind="forced")
+    for groups in ([], ["money", "retail"]):
+        matrix = loss_matrix(long, groups, margins=True)
+        assert matrix.loc[TOTAL, TOTAL] == 6.0
+        assert matrix.loc["money"].to_dict() == {"money": 1.0, "retail": 3.0, TOTAL: 4.0}
+        net = net_spillover(loss_matrix(long, groups, margins=False), [])
+        assert net["net"].to_dict() == {"money": 1.0, "retail": -1.0}
+    with pytest.raises(ValueError, match="a group is called 'total'"):
+        loss_matrix(long.replace("retail", TOTAL), [], margins=True)
 
 
 def test_windows_split_the_spillover() -> None:

@@ -234,3 +234,31 @@ def test_row_order_of_the_tables_is_nothing(found: State) -> None:
     other = State(tables, found.rules)
     assert other.critical_shock() == found.critical_shock()
     pd.testing.assert_frame_equal(other.sensitivities(), found.sensitivities(), check_exact=True)
+
+
+STALE = """
+schema_version: 1
+name: stale
+seed: 1
+clock: {tick: 1s, horizon: 4s}
+assets: {USD: {price: 1}, USDT: {price: 1}, BTC: {price: 100}, ETH: {price: 5}}
+venues: {one: {margin: {kind: cross, initial_rate: 0.1, maintenance_rate: 0.05}}}
+markets:
+  - {venue: one, symbol: USDT-USD, kind: spot, base: USDT, quote: USD,
+     impact: {kind: linear, depth: 2e5}}
+  - {venue: one, symbol: BTC-USDT, kind: spot, base: BTC, quote: USDT,
+     impact: {kind: linear, depth: 2e5}}
+  - {venue: one, symbol: ETH-BTC, kind: spot, base: ETH, quote: BTC,
+     impact: {kind: linear, depth: 2e3}}
+"""
+
+
+def test_values_that_lag_are_counted_as_they_stand() -> None:
+    """USDT is counted 2 % below its market: so is, once, what is quoted in it."""
+    scenario = sim.load_text(STALE)
+    tables = {name: table.copy() for name, table in state(scenario).tables.items()}
+    known = {"USD": 1.0, "USDT": 0.98, "BTC": 98.0, "ETH": 4.9}
+    tables["assets"]["value"] = tables["assets"]["asset"].map(known)
+    prices = State(tables, scenario).cascade.prices
+    values = prices.at(prices.last, prices.free)
+    assert values.worth.tolist() == pytest.approx([1.0, 0.98, 98.0])

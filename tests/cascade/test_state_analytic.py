@@ -98,6 +98,21 @@ def test_ladder_of_uniform_thresholds_is_a_straight_line(make: Make) -> None:
     assert same.equals(ladder)
 
 
+# -- L4: square-root impact, a fall c sqrt(f) by the sale of a share f
+
+
+@pytest.mark.parametrize("beside", [0.0, 1e-9, -1e-9, 1e-5])
+def test_square_root_is_answered_over_the_window(make: Make, beside: float) -> None:
+    """A window W breaks W / Theta: K = c sqrt(W / Theta) / W, at the anchor and beside it."""
+    impact = {"kind": "square_root", "y": 0.1, "sigma": 1, "adv": 1}
+    found = make("linear-cascade", uniform_book(N), {"markets.0.impact": impact})
+    markets = found.markets.assign(anchor=found.markets["anchor"] * (1.0 + beside))
+    nearby = State({**found.tables, "markets": markets}, found.rules)
+    fall = 1.0 - np.exp(-WINDOW)
+    closed = 0.1 * np.sqrt(fall / 0.5) / fall
+    assert nearby.amplification(window=WINDOW).radius == pytest.approx(closed, rel=0.01)
+
+
 # -- L5: Pareto leverage, a saddle-node at s = 1 / (4 k)
 
 
@@ -163,36 +178,45 @@ def test_matrix_of_two_venues(
 
 
 def test_critical_coupling_of_two_venues(make: Make) -> None:
-    """The radius of the state crosses 1 at the phi and kappa of the closed forms."""
+    """The radius of the state crosses 1 at the phi and kappa of the closed forms, within 1 %."""
     book = venues_book(N, dict(zip("ab", THETA, strict=True)))
+    # Thresholds are uniform, so a wide window counts more accounts and is no less local. The radius
+    # falls by 0.9 per unit of kappa, and an account more or less is 0.6 % of kappa.
+    window = 0.2
 
     def crossing(name: str, key: str) -> float:
         def above(value: float) -> float:
-            return make(name, book, {key: value}).amplification(window=WINDOW).radius - 1.0
+            return make(name, book, {key: value}).amplification(window=window).radius - 1.0
 
-        return float(brentq(above, 0.0, 1.0, xtol=1e-3))
+        return float(brentq(above, 0.0, 1.0, xtol=1e-4))
 
     phi = np.sqrt((1 - 0.6) * (1 - 0.5) / (0.6 * 0.5))
     assert crossing("cross-impact", "coupling.0.phi") == pytest.approx(phi, rel=0.01)
     kappa = brentq(lambda k: radius(arbitrage(k)) - 1.0, 0.0, 1.0)
     assert kappa == pytest.approx(0.120603, abs=5e-7)
-    # radius(kappa) falls by 0.9 per unit at 0.12: 0.25 % of a radius is 2.3 % of kappa
-    assert crossing("arbitrage", "coupling.0.kappa") == pytest.approx(kappa, abs=COUNTED + 1e-3)
+    assert crossing("arbitrage", "coupling.0.kappa") == pytest.approx(kappa, rel=0.01)
 
 
-@pytest.mark.parametrize("phi", [0.3, 0.9])
-def test_tipping_of_two_venues(make: Make, phi: float) -> None:
-    """Below the critical phi a share is reached where (I - K)^-1 s says; above, all tips."""
-    found = make(
-        "cross-impact", venues_book(N, dict(zip("ab", THETA, strict=True))), {"coupling.0.phi": phi}
-    )
-    shock = found.critical_shock({"a/X": -1.0}, criterion=Criterion(share=0.2), window=WINDOW)
-    if phi > 0.82:
+@pytest.mark.parametrize(
+    ("name", "key", "closed_matrix", "value"),
+    [("cross-impact", "coupling.0.phi", transmission, 0.3),
+     ("cross-impact", "coupling.0.phi", transmission, 0.9),
+     ("arbitrage", "coupling.0.kappa", arbitrage, 0.25),
+     ("arbitrage", "coupling.0.kappa", arbitrage, 0.05)],
+)  # fmt: skip
+def test_tipping_of_two_venues(
+    make: Make, name: str, key: str, closed_matrix: Any, value: float
+) -> None:
+    """Where the radius is below 1 a share is reached where (I - K)^-1 s says; else all tips."""
+    found = make(name, venues_book(N, dict(zip("ab", THETA, strict=True))), {key: value})
+    shock = found.critical_shock({"a/X": -1.0}, criterion=Criterion(share=0.1), window=WINDOW)
+    matrix = closed_matrix(value)
+    if radius(matrix) > 1.0:
         assert (shock.criterion, shock.linear, shock.spectral) == ("jump", 0.0, 0.0)
         assert shock.size < THETA[0] / N
         return
-    falls = np.linalg.solve(np.eye(2) - transmission(phi), [1.0, 0.0])
-    closed = 0.2 / (falls / THETA).mean()
+    falls = np.linalg.solve(np.eye(2) - matrix, [1.0, 0.0])
+    closed = 0.1 / (falls / THETA).mean()
     assert shock.criterion == "share"
     assert shock.size == pytest.approx(closed, rel=0.01)
     assert shock.linear == pytest.approx(closed, rel=0.01)
