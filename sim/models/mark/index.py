@@ -121,7 +121,7 @@ def index_shares(
     """
     kept = np.ones(len(price), dtype=bool)
     if outlier != math.inf:
-        kept = np.isin(price, _without_outliers(price, weights, outlier)[0])
+        kept = _near_median(price, outlier)
     share = np.where(kept, weights, 0.0)
     if method == "mean":
         return np.asarray(share / share.sum())
@@ -141,7 +141,13 @@ def _without_outliers(
     """Return the prices near their median, and their weights; all where none would be left."""
     if outlier == math.inf:
         return price, weight
+    near = _near_median(price, outlier)
+    return price[near], weight[near]
+
+
+def _near_median(price: FloatArray, outlier: float) -> BoolArray:
+    """Return which prices (V,) are near their median; all where none would be."""
     ordered, count = np.sort(price), len(price)
     median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2.0
     near = np.abs(price - median) <= outlier * median * (1.0 + TIE)
-    return (price[near], weight[near]) if near.any() else (price, weight)
+    return np.asarray(near if near.any() else ~near)
