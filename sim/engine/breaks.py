@@ -184,8 +184,8 @@ class Breaks:
         """Note the breaks of accounts whose loss began in one window."""
         world, out, count = self.world, self.world.out, len(rows)
         number = self.breaks.size
-        owner, through, value, exposure = self._exposures(rows)
         change = self.passing.then.value - self._start[first]
+        owner, through, value, exposure = self._exposures(rows, moved | (change != 0.0))
         loss = -sums(owner, exposure * change[value], count)
         kept = moved[value]
         noted = self.exposures.extend(int(kept.sum()))
@@ -205,8 +205,13 @@ class Breaks:
         used[value[kept]] = True
         return used
 
-    def _exposures(self, rows: IntArray) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-        """Return owner (index into `rows`), code of what it is held through, value and exposure."""
+    def _exposures(
+        self, rows: IntArray, moved: BoolArray
+    ) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+        """Return owner (index into `rows`), code of what it is held through, value and exposure.
+
+        Holdings none of whose values (J,) has moved are left out.
+        """
         world, ledger, board = self.world, self.world.ledger, self.world.board
         markets = len(board.ids)
         slots, owner = ledger.slots(rows)
@@ -214,17 +219,18 @@ class Breaks:
         slots, owner = slots[held], owner[held]
         market = ledger.market[slots].astype(np.int64)
         size = ledger.quantity[slots] * board.multiplier[market]
-        parts = [
-            (owner, market, market, size),
-            (owner, market, markets + board.quote[market], -size * ledger.entry_price[slots]),
-        ]
+        parts = [(owner, market, market, size)]
+        if moved[markets + board.quote].any():
+            cost = size * ledger.entry_price[slots]
+            parts.append((owner, market, markets + board.quote[market], -cost))
         clearer, everyone = world.clearer[rows].astype(np.int64), np.arange(len(rows))
         for column, asset in enumerate(world.columns.tolist()):
-            balance = ledger.balance[rows, column]
-            if not balance.any():
+            held_value = self._held_value[column]
+            if not (moved[markets + asset] or moved[held_value[held_value >= 0]].any()):
                 continue
+            balance = ledger.balance[rows, column]
             held = balance > 0.0
-            value = np.where(held, self._held_value[column][clearer], markets + asset)
+            value = np.where(held, held_value[clearer], markets + asset)
             unit = np.where(held, world.keep[clearer, column], 1.0)
             some = np.flatnonzero((balance != 0.0) & (value >= 0))
             through = np.full(len(some), markets + asset)

@@ -23,6 +23,8 @@ References
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -125,13 +127,14 @@ def index_shares(
     share = np.where(kept, weights, 0.0)
     if method == "mean":
         return np.asarray(share / share.sum())
-    places = np.flatnonzero(kept)
-    places = places[np.argsort(price[places], kind="stable")]
-    reached = np.cumsum(weights[places])
+    # Lists: for a handful of venues they are several times as fast as arrays.
+    prices, weight = price.tolist(), weights.tolist()
+    places = sorted(np.flatnonzero(kept).tolist(), key=prices.__getitem__)
+    reached = list(accumulate(weight[place] for place in places))
     half = 0.5 * reached[-1]
-    share = np.zeros(len(price))
-    share[places[np.searchsorted(reached, half * (1.0 - TIE), side="left")]] += 0.5
-    share[places[np.searchsorted(reached, half * (1.0 + TIE), side="right")]] += 0.5
+    share = np.zeros(len(prices))
+    share[places[bisect_left(reached, half * (1.0 - TIE))]] += 0.5
+    share[places[bisect_right(reached, half * (1.0 + TIE))]] += 0.5
     return share
 
 
