@@ -90,6 +90,7 @@ class Passing:
         self._quotes = np.unique(world.board.quote)
         self._of_index, self._basis = of_index[venue], np.flatnonzero(basis[venue])
         self._slow, self._half_life = ~at_once[venue], half_life[venue]
+        self._any_slow = bool(self._slow.any())
         self._remembers = bool((~at_once | basis).any())
         self.keys = GrowingArray((), KEY)
         self.keys.extend(2)[:] = [(-1, -1, -1, -1), (-1, -2, -1, -1)]
@@ -181,7 +182,10 @@ class Passing:
         if len(names) > len(self._number):
             room = len(names) - len(self._number), self._number.shape[1]
             self._number = np.concatenate([self._number, np.zeros(room, dtype=np.int64)])
-        new = np.flatnonzero(self._number[cause, market] == 0)
+        number: IntArray = self._number[cause, market]
+        new = np.flatnonzero(number == 0)
+        if not len(new):
+            return number
         # In an order that does not depend on which cause was seen first.
         for k in sorted(new.tolist(), key=lambda k: (market[k], names[cause[k]])):
             self._number[cause[k], market[k]] = self.keys.size
@@ -203,17 +207,19 @@ class Passing:
         """Return the moves (M, K) [quote/base] of the marks, of which some may be left over."""
         waiting, target, b = self._waiting, now.mark - then.mark, self._basis
         by_time = self._shares_by_time(now.tick - then.tick)
-        lags = self._slow | ~now.up | ~then.up
-        lags[waiting.market] = True
-        lagging = np.flatnonzero(lags)
+        lagging = self._lagging(then, now)
         if not len(lagging) and not len(b):
             return followed
         part = np.zeros((len(lagging) + 2 * len(b), len(key)))
-        row = np.concatenate(
-            [np.searchsorted(lagging, waiting.market), np.arange(len(lagging), len(part))]
-        )
-        part[row[:, None], np.searchsorted(key, waiting.key)] = waiting.part
-        first, left, taken = np.split(part, [len(lagging), len(lagging) + len(b)])
+        place = np.searchsorted(key, waiting.key)
+        if len(lagging):
+            row = np.arange(len(part) - len(waiting.part), len(part))
+            row[: len(waiting.market)] = np.searchsorted(lagging, waiting.market)
+            part[row[:, None], place] = waiting.part
+        else:
+            part[:, place] = waiting.part
+        end = len(lagging) + len(b)
+        first, left, taken = part[: len(lagging)], part[len(lagging) : end], part[end:]
         moves = followed.copy()
         if len(first):
             first += followed[lagging]
@@ -223,15 +229,26 @@ class Passing:
             first -= moves[lagging]
         if len(b):
             left += basis[b]
-            wanted = target[b] - moves[b].sum(axis=1)
+            quick = moves[b]
+            wanted = target[b] - quick.sum(axis=1)
             passed = from_basis(left, taken, wanted, by_time[b])
-            passed *= now.up[b, None]
+            if not now.up.all():
+                passed *= now.up[b, None]
             left -= passed
             taken += passed
-            moves[b] += passed
+            moves[b] = quick + passed
         level = now.mark[np.concatenate([lagging, b, b])]
         self._waiting = _kept(key, lagging, netted(part, level))
         return moves
+
+    def _lagging(self, then: Prices, now: Prices) -> IntArray:
+        """Return the markets (F,) whose mark may keep waiting what it follows first."""
+        waiting = self._waiting.market
+        if not self._any_slow and not len(waiting) and now.up.all() and then.up.all():
+            return waiting
+        lags = self._slow | ~now.up | ~then.up
+        lags[waiting] = True
+        return np.flatnonzero(lags)
 
     def _shares_by_time(self, ticks: int) -> FloatArray:
         """Return the share (M,) [1] of what waits that marks pass on in so many ticks."""
@@ -245,9 +262,10 @@ class Passing:
 
 def _kept(key: IntArray, lagging: IntArray, part: FloatArray) -> Waiting:
     """Return what waits, without rows of markets (F,) and without keys of which nothing does."""
-    some = part.any(axis=0)
-    kept = np.flatnonzero(some)
+    kept = np.flatnonzero(part.any(axis=0))
     part = part[:, kept]
+    if not len(lagging):
+        return Waiting(key[kept], lagging, part)
     waits = part[: len(lagging)].any(axis=1)
     rows = np.concatenate([waits, np.ones(len(part) - len(lagging), dtype=bool)])
     return Waiting(key[kept], lagging[waits], part[rows])

@@ -70,7 +70,7 @@ def netted(waiting: FloatArray, level: FloatArray) -> FloatArray:
     Each row keeps its sum, and of its parts those on the side of the sum, in proportion.
     """
     net = waiting.sum(axis=1, keepdims=True)
-    side = np.maximum(waiting * np.sign(net), 0.0)
+    side: FloatArray = np.maximum(waiting * np.sign(net), 0.0)
     least = np.maximum(LEAST * side.max(axis=1, initial=0.0), SPENT * level)[:, None]
     side[side <= least] = 0.0
     gross = side.sum(axis=1, keepdims=True)
@@ -84,11 +84,13 @@ def from_basis(
     """Return what marks take (R, K) of the basis that is left, or give back of what they took."""
     given = taken.sum(axis=1)
     back = (wanted * given < 0.0) & (wanted * left.sum(axis=1) <= 0.0)
-    share = np.where(back, 0.0, share_passed(left, wanted, by_time))
+    share = share_passed(left, wanted, by_time)
+    if not back.any():
+        return share[:, None] * left
+    share[back] = 0.0
     passed = share[:, None] * left
-    if back.any():
-        passed[back] += np.maximum(wanted[back] / given[back], -1.0)[:, None] * taken[back]
-    return np.asarray(passed)
+    passed[back] += np.maximum(wanted[back] / given[back], -1.0)[:, None] * taken[back]
+    return passed
 
 
 def share_passed(waiting: FloatArray, wanted: FloatArray, by_time: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ MEDIAN = {"kind": "median_of", "of": [INDEX, BASIS, LAST]}
 
 def broken(tmp_path, mark):
     """Return generation and losses by cause of b0, whom a sale at a breaks through the index."""
-    # 2 sold at 90 take the price at a to 86 and the index to 88, where b0 has 2 of the 8.8 it needs.
+    # 2 sold at 90 take the price at a to 86 and the index to 88: b0 has 8 of the 8.8 it needs.
     venues = {"a": venue(mark=LAST), "b": venue(mark=mark)}
     markets = [perp("a", impact=linear(2)), perp("b")]
     accounts = [
