@@ -92,21 +92,24 @@ class Flows(NamedTuple):
 
 def touches_accounts(world: World, tap: Tap) -> bool:
     """Return whether an account is among those that money or positions moved to or from."""
-    accounts = world.accounts
-    ends = [end for one in tap.transfers for end in (one.source, one.destination)]
-    if any(bool(np.any(np.asarray(end) < accounts)) for end in ends):
+    accounts, slots = world.accounts, int(world.ledger.position_start[world.accounts])
+    if tap.fills and (np.concatenate([one.slot for one in tap.fills]) < slots).any():
         return True
-    row = world.ledger.position_row
-    return any(bool((row[one.slot] < accounts).any()) for one in tap.fills)
+    ends = (end for one in tap.transfers for end in (one.source, one.destination))
+    return any(
+        end < accounts if isinstance(end, int) else bool((end < accounts).any()) for end in ends
+    )
 
 
 def flows_of(world: World, tap: Tap, chosen: BoolArray, window: int) -> Flows:
-    """Return what a tap holds of the chosen accounts (A,)."""
+    """Return what a tap holds of the chosen rows (L,) of the ledger."""
     parts: list[Flows] = []
     for moved in tap.transfers:
         parts += _transferred(moved, chosen, window)
     for filled in tap.fills:
-        parts.append(_filled(world, filled, chosen, window))
+        mine = np.flatnonzero(chosen[world.ledger.position_row[filled.slot]])
+        if len(mine):
+            parts.append(_filled(world, filled, mine, window))
     return Flows.joined(parts)
 
 
@@ -115,29 +118,27 @@ def _code(reason: str, default: str) -> int:
 
 
 def _transferred(moved: Transferred, chosen: BoolArray, window: int) -> list[Flows]:
-    code, accounts = _code(moved.reason, "transfer"), len(chosen)
-    amount, found = np.atleast_1d(moved.amount), []
+    found = []
     for end, sign in ((moved.source, -1.0), (moved.destination, 1.0)):
+        mine = np.flatnonzero(chosen[end])
+        size, none = len(mine), np.zeros(len(mine))
+        if not size:
+            continue
+        code, amount = _code(moved.reason, "transfer"), np.atleast_1d(moved.amount)
         if isinstance(end, np.ndarray):
             row, gained = end.astype(np.int64, copy=False), sign * amount
         else:
             row, gained = np.array([end], dtype=np.int64), np.array([sign * amount.sum()])
-        mine = np.flatnonzero(row < accounts)
-        mine = mine[chosen[row[mine]]]
-        size, none = len(mine), np.zeros(len(mine))
-        if size:
-            found.append(Flows(
-                row[mine], np.full(size, code), np.full(size, NOWHERE),
-                np.full(size, moved.column), gained[mine], none, none, np.full(size, window),
-            ))  # fmt: skip
+        found.append(Flows(
+            row[mine], np.full(size, code), np.full(size, NOWHERE), np.full(size, moved.column),
+            gained[mine], none, none, np.full(size, window),
+        ))  # fmt: skip
     return found
 
 
-def _filled(world: World, filled: Filled, chosen: BoolArray, window: int) -> Flows:
+def _filled(world: World, filled: Filled, mine: IntArray, window: int) -> Flows:
     ledger = world.ledger
     row = ledger.position_row[filled.slot].astype(np.int64)
-    mine = np.flatnonzero(row < len(chosen))
-    mine = mine[chosen[row[mine]]]
     market = ledger.market[filled.slot[mine]].astype(np.int64)
     size = filled.change[mine] * ledger.multiplier[market]
     realised, count = filled.realised[mine], len(mine)

@@ -77,7 +77,8 @@ class Breaks:
         self._opening = {0: self._worth()}
         self._start = {0: self.passing.then.value}
         self._kept: list[Flows] = []
-        self._chosen = np.zeros(world.accounts, dtype=bool)
+        self._chosen = np.zeros(len(world.ledger.balance), dtype=bool)
+        self._held_value = [self._value_of(column) for column in range(len(world.columns))]
 
     def row(self) -> None:
         """Take note of a recorded row."""
@@ -166,6 +167,8 @@ class Breaks:
 
     def _note(self, fresh: IntArray, moved: BoolArray) -> BoolArray:
         """Note breaks; return the values (J,) whose moves in this window they need."""
+        if not self._tracked:
+            return self._note_some(fresh, self._window, moved)
         used = np.zeros(len(moved), dtype=bool)
         begun = np.array([self._tracked.pop(row, self._window) for row in fresh.tolist()])
         for first in np.unique(begun).tolist():
@@ -181,8 +184,8 @@ class Breaks:
         """Note the breaks of accounts whose loss began in one window."""
         world, out, count = self.world, self.world.out, len(rows)
         number = self.breaks.size
-        owner, through, value, exposure = self._exposures(rows)
         change = self.passing.then.value - self._start[first]
+        owner, through, value, exposure = self._exposures(rows, moved | (change != 0.0))
         loss = -sums(owner, exposure * change[value], count)
         kept = moved[value]
         noted = self.exposures.extend(int(kept.sum()))
@@ -202,8 +205,13 @@ class Breaks:
         used[value[kept]] = True
         return used
 
-    def _exposures(self, rows: IntArray) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-        """Return owner (index into `rows`), code of what it is held through, value and exposure."""
+    def _exposures(
+        self, rows: IntArray, moved: BoolArray
+    ) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+        """Return owner (index into `rows`), code of what it is held through, value and exposure.
+
+        Holdings none of whose values (J,) has moved are left out.
+        """
         world, ledger, board = self.world, self.world.ledger, self.world.board
         markets = len(board.ids)
         slots, owner = ledger.slots(rows)
@@ -211,23 +219,27 @@ class Breaks:
         slots, owner = slots[held], owner[held]
         market = ledger.market[slots].astype(np.int64)
         size = ledger.quantity[slots] * board.multiplier[market]
-        parts = [
-            (owner, market, market, size),
-            (owner, market, markets + board.quote[market], -size * ledger.entry_price[slots]),
-        ]
+        parts = [(owner, market, market, size)]
+        if moved[markets + board.quote].any():
+            cost = size * ledger.entry_price[slots]
+            parts.append((owner, market, markets + board.quote[market], -cost))
         clearer, everyone = world.clearer[rows].astype(np.int64), np.arange(len(rows))
         for column, asset in enumerate(world.columns.tolist()):
+            held_value = self._held_value[column]
+            if not (moved[markets + asset] or moved[held_value[held_value >= 0]].any()):
+                continue
             balance = ledger.balance[rows, column]
-            value = np.where(balance > 0.0, self._held_value(clearer, column), markets + asset)
-            unit = np.where(balance > 0.0, world.keep[clearer, column], 1.0)
+            held = balance > 0.0
+            value = np.where(held, held_value[clearer], markets + asset)
+            unit = np.where(held, world.keep[clearer, column], 1.0)
             some = np.flatnonzero((balance != 0.0) & (value >= 0))
             through = np.full(len(some), markets + asset)
             parts.append((everyone[some], through, value[some], (unit * balance)[some]))
         joined = [np.concatenate(one) for one in zip(*parts, strict=True)]
         return joined[0], joined[1], joined[2], joined[3]
 
-    def _held_value(self, clearer: IntArray, column: int) -> IntArray:
-        """Return which value (N,) gives a held balance its worth; -1 where it counts at par."""
+    def _value_of(self, column: int) -> IntArray:
+        """Return which value (V,) gives a balance held at a clearer its worth; -1 is par."""
         world = self.world
         local, markets = world.local, len(world.board.ids)
         first_own = markets + len(world.asset_price)
@@ -235,7 +247,7 @@ class Breaks:
         own = np.flatnonzero(local.own_column == column)
         by_clearer[local.own_clearer[own]] = first_own + own
         by_clearer[local.par_clearer[local.par_column == column]] = -1
-        return np.asarray(by_clearer[clearer])
+        return by_clearer
 
     def _note_flows(self, rows: IntArray, first: int, number: int) -> FloatArray:
         """Note what flowed from accounts (N,) since a window began; return it [numeraire]."""
@@ -263,7 +275,9 @@ class Breaks:
 
     def _write(self, moves: Moves, used: BoolArray) -> None:
         """Write the moves of the values in use."""
-        value, key = np.nonzero(np.where(used[:, None], moves.move, 0.0))
-        new = self.moves.extend(len(value))
-        new["window"], new["value"], new["key"] = self._window, value, moves.key[key]
-        new["move"] = moves.move[value, key]
+        row = np.flatnonzero(used)
+        some = moves.move[row]
+        place, key = np.nonzero(some)
+        new = self.moves.extend(len(place))
+        new["window"], new["value"], new["key"] = self._window, row[place], moves.key[key]
+        new["move"] = some[place, key]

@@ -48,9 +48,12 @@ def post_terms(mark: Any) -> tuple[float, float]:
 
 
 def follows_index(mark: Any) -> bool:
-    """Return whether a mark follows the index rather than the venue's own last price."""
+    """Return whether a mark follows the index rather than the venue's own last price.
+
+    A median does if any of its parts does: it leaves the index only by the basis.
+    """
     if mark.kind == "median_of":
-        return all(follows_index(part) for part in mark.of)
+        return any(follows_index(part) for part in mark.of)
     return mark.kind in ("index", "funded_index") or getattr(mark, "of", "last") != "last"
 
 

@@ -54,16 +54,15 @@ class Waiting(NamedTuple):
     Attributes
     ----------
     key : (K,) int64
-    first : (M, K) float64 [quote/base]
-        Of what they follow first.
-    left, taken : (M, K) float64 [quote/base]
-        Of the basis, and what they have taken of it.
+    market : (F,) int64
+        Markets with something waiting of what their mark follows first.
+    part : (F + 2B, K) float64 [quote/base]
+        That by market; what is left of the basis by market with one; what was taken of that.
     """
 
     key: IntArray
-    first: FloatArray
-    left: FloatArray
-    taken: FloatArray
+    market: IntArray
+    part: FloatArray
 
 
 class Passing:
@@ -91,12 +90,14 @@ class Passing:
         self._quotes = np.unique(world.board.quote)
         self._of_index, self._basis = of_index[venue], np.flatnonzero(basis[venue])
         self._slow, self._half_life = ~at_once[venue], half_life[venue]
+        self._any_slow = bool(self._slow.any())
         self._remembers = bool((~at_once | basis).any())
         self.keys = GrowingArray((), KEY)
         self.keys.extend(2)[:] = [(-1, -1, -1, -1), (-1, -2, -1, -1)]
         self._number = np.zeros((0, len(venue)), dtype=np.int64)
-        none = np.zeros((len(venue), 0))
-        self._waiting = Waiting(np.empty(0, dtype=np.int64), none, none, none)
+        none = np.empty(0, dtype=np.int64)
+        self._waiting = Waiting(none, none, np.zeros((2 * len(self._basis), 0)))
+        self._by_time: dict[int, FloatArray] = {}
         world.board.causes.keep_forced()
         self.then = self._caught_up = self.now()
 
@@ -167,7 +168,8 @@ class Passing:
         cause, market = calm.nonzero()
         forced = causes.forced_until(now.forced)
         calm_key, forced_key = self._numbers(cause, market), self._new_keys(forced)
-        key = np.unique(np.concatenate([[REST, FREE], calm_key, forced_key, self._waiting.key]))
+        key = np.sort(np.concatenate([[REST, FREE], calm_key, self._waiting.key, forced_key]))
+        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
         last = np.zeros((len(then.last), len(key)))
         last[market, np.searchsorted(key, calm_key)] = calm[cause, market]
         where = [one[0] for one in forced]
@@ -180,7 +182,10 @@ class Passing:
         if len(names) > len(self._number):
             room = len(names) - len(self._number), self._number.shape[1]
             self._number = np.concatenate([self._number, np.zeros(room, dtype=np.int64)])
-        new = np.flatnonzero(self._number[cause, market] == 0)
+        number: IntArray = self._number[cause, market]
+        new = np.flatnonzero(number == 0)
+        if not len(new):
+            return number
         # In an order that does not depend on which cause was seen first.
         for k in sorted(new.tolist(), key=lambda k: (market[k], names[cause[k]])):
             self._number[cause[k], market[k]] = self.keys.size
@@ -200,47 +205,67 @@ class Passing:
         self, then: Prices, now: Prices, key: IntArray, followed: FloatArray, basis: FloatArray
     ) -> FloatArray:
         """Return the moves (M, K) [quote/base] of the marks, of which some may be left over."""
-        waiting, target = self._waiting, now.mark - then.mark
-        seconds = (now.tick - then.tick) * self.world.clock.seconds
-        slow = self._half_life > 0.0
-        fading = np.log(2.0) * seconds / np.where(slow, self._half_life, 1.0)
-        by_time = np.where(slow, -np.expm1(-fading), 1.0)
-        moves, place = followed.copy(), np.searchsorted(key, waiting.key)
-        lagging = self._slow | ~now.up | ~then.up | waiting.first.any(axis=1)
-        first = np.zeros((int(lagging.sum()), len(key)))
+        waiting, target, b = self._waiting, now.mark - then.mark, self._basis
+        by_time = self._shares_by_time(now.tick - then.tick)
+        lagging = self._lagging(then, now)
+        if not len(lagging) and not len(b):
+            return followed
+        part = np.zeros((len(lagging) + 2 * len(b), len(key)))
+        place = np.searchsorted(key, waiting.key)
+        if len(lagging):
+            row = np.arange(len(part) - len(waiting.part), len(part))
+            row[: len(waiting.market)] = np.searchsorted(lagging, waiting.market)
+            part[row[:, None], place] = waiting.part
+        else:
+            part[:, place] = waiting.part
+        end = len(lagging) + len(b)
+        first, left, taken = part[: len(lagging)], part[len(lagging) : end], part[end:]
+        moves = followed.copy()
         if len(first):
-            first[:, place] = waiting.first[lagging]
             first += followed[lagging]
             share = share_passed(first, target[lagging], by_time[lagging])
             share = np.where(self._slow[lagging], share, 1.0) * now.up[lagging]
             moves[lagging] = share[:, None] * first
             first -= moves[lagging]
-        b = self._basis
-        left, taken = np.zeros((2, len(b), len(key)))
         if len(b):
-            left[:, place], taken[:, place] = waiting.left[b], waiting.taken[b]
             left += basis[b]
-            wanted = target[b] - moves[b].sum(axis=1)
-            passed = from_basis(left, taken, wanted, by_time[b]) * now.up[b, None]
+            quick = moves[b]
+            wanted = target[b] - quick.sum(axis=1)
+            passed = from_basis(left, taken, wanted, by_time[b])
+            if not now.up.all():
+                passed *= now.up[b, None]
             left -= passed
             taken += passed
-            moves[b] += passed
-        self._keep(key, np.flatnonzero(lagging), first, left, taken, now.mark)
+            moves[b] = quick + passed
+        level = now.mark[np.concatenate([lagging, b, b])]
+        self._waiting = _kept(key, lagging, netted(part, level))
         return moves
 
-    def _keep(
-        self, key: IntArray, lagging: IntArray, first: FloatArray, left: FloatArray,
-        taken: FloatArray, mark: FloatArray,
-    ) -> None:  # fmt: skip
-        """Remember what marks have not passed on."""
-        b = self._basis
-        rows = np.concatenate([first, left, taken])
-        if not len(rows):
-            return
-        rows = netted(rows, np.concatenate([mark[lagging], mark[b], mark[b]]))
-        kept = np.flatnonzero(rows.any(axis=0))
-        parts = np.zeros((3, len(mark), len(kept)))
-        parts[0, lagging], parts[1, b], parts[2, b] = np.split(
-            rows[:, kept], [len(first), len(first) + len(b)]
-        )
-        self._waiting = Waiting(key[kept], *parts)
+    def _lagging(self, then: Prices, now: Prices) -> IntArray:
+        """Return the markets (F,) whose mark may keep waiting what it follows first."""
+        waiting = self._waiting.market
+        if not self._any_slow and not len(waiting) and now.up.all() and then.up.all():
+            return waiting
+        lags = self._slow | ~now.up | ~then.up
+        lags[waiting] = True
+        return np.flatnonzero(lags)
+
+    def _shares_by_time(self, ticks: int) -> FloatArray:
+        """Return the share (M,) [1] of what waits that marks pass on in so many ticks."""
+        if ticks not in self._by_time:
+            slow = self._half_life > 0.0
+            seconds = ticks * self.world.clock.seconds
+            fading = np.log(2.0) * seconds / np.where(slow, self._half_life, 1.0)
+            self._by_time[ticks] = np.where(slow, -np.expm1(-fading), 1.0)
+        return self._by_time[ticks]
+
+
+def _kept(key: IntArray, lagging: IntArray, part: FloatArray) -> Waiting:
+    """Return what waits, without rows of markets (F,) and without keys of which nothing does."""
+    kept = np.flatnonzero(part.any(axis=0))
+    part = part[:, kept]
+    if not len(lagging):
+        return Waiting(key[kept], lagging, part)
+    waits = part[: len(lagging)].any(axis=1)
+    rows = np.concatenate([waits, np.ones(len(part) - len(lagging), dtype=bool)])
+    return Waiting(key[kept], lagging[waits], part[rows])

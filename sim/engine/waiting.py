@@ -70,11 +70,12 @@ def netted(waiting: FloatArray, level: FloatArray) -> FloatArray:
     Each row keeps its sum, and of its parts those on the side of the sum, in proportion.
     """
     net = waiting.sum(axis=1, keepdims=True)
-    side = np.where(waiting * net > 0.0, np.abs(waiting), 0.0)
+    side: FloatArray = np.maximum(waiting * np.sign(net), 0.0)
     least = np.maximum(LEAST * side.max(axis=1, initial=0.0), SPENT * level)[:, None]
     side[side <= least] = 0.0
     gross = side.sum(axis=1, keepdims=True)
-    return np.asarray(side * (net / np.where(gross > 0.0, gross, 1.0)))
+    side *= net / np.where(gross > 0.0, gross, 1.0)
+    return side
 
 
 def from_basis(
@@ -83,9 +84,13 @@ def from_basis(
     """Return what marks take (R, K) of the basis that is left, or give back of what they took."""
     given = taken.sum(axis=1)
     back = (wanted * given < 0.0) & (wanted * left.sum(axis=1) <= 0.0)
-    share = np.where(back, 0.0, share_passed(left, wanted, by_time))
-    returned = np.where(back, np.clip(wanted / np.where(back, given, 1.0), -1.0, 0.0), 0.0)
-    return np.asarray(share[:, None] * left + returned[:, None] * taken)
+    share = share_passed(left, wanted, by_time)
+    if not back.any():
+        return share[:, None] * left
+    share[back] = 0.0
+    passed = share[:, None] * left
+    passed[back] += np.maximum(wanted[back] / given[back], -1.0)[:, None] * taken[back]
+    return passed
 
 
 def share_passed(waiting: FloatArray, wanted: FloatArray, by_time: FloatArray) -> FloatArray:
@@ -95,5 +100,6 @@ def share_passed(waiting: FloatArray, wanted: FloatArray, by_time: FloatArray) -
     """
     net, gross = waiting.sum(axis=1), np.abs(waiting).sum(axis=1)
     clear = np.abs(net) > CANCELLED * gross
-    share = np.clip(np.where(clear, wanted, 0.0) / np.where(clear, net, 1.0), 0.0, 1.0)
+    share = np.where(clear, wanted, 0.0) / np.where(clear, net, 1.0)
+    share = np.minimum(np.maximum(share, 0.0), 1.0)
     return np.asarray(np.where(clear | (wanted == 0.0), share, by_time))

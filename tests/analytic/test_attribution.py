@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.analytic.bench import falls_by_generation, run, uniform_book, venues_book
+import sim
+from tests.analytic.bench import BookWriter, falls_by_generation, run, uniform_book, venues_book
+from tests.analytic.test_poisson_cascade import UNIT, scenario
 
 ACCOUNTS = 2000
 
@@ -51,3 +53,52 @@ def test_losses_of_a_break_sum_to_what_equity_is_below_its_start(linear):
     breaks, losses = linear.breaks, linear.cascade.losses()
     total = losses.groupby("break_id")["loss"].sum().to_numpy()
     assert np.allclose(total, breaks["loss"], rtol=1e-9, atol=0.0)
+
+
+def test_batch_rounds_cost_what_the_geometric_series_says(tmp_path):
+    # D_k = s (1 - g^(k + 1)) / (1 - g): 12,500 accounts make whole numbers of the first D_k.
+    number, g, shock = 12_500, 0.8, 0.02
+    book = uniform_book(number, 0.5).write(tmp_path)
+    values = {"markets.0.impact.coefficient": g * 0.5, "shocks.0.return": -shock}
+    losses = run("linear-cascade", {**book, **values}).cascade.losses()
+    by_generation = losses.groupby("generation")["loss"]
+    step = shock * g ** np.arange(5)
+    assert np.cumsum(step) == pytest.approx([0.02, 0.036, 0.0488, 0.05904, 0.067232])
+    assert by_generation.min()[:5].to_numpy() == pytest.approx(step / number, rel=1e-9)
+    assert by_generation.max()[:5].to_numpy() == pytest.approx(step / number, rel=1e-9)
+    assert by_generation.count()[:5].tolist() == [500, 400, 320, 256, 205]
+
+
+@pytest.fixture(scope="module")
+def poisson(tmp_path_factory):
+    """Return a run of 200 markets with Poisson thresholds: shock a, g units per account sold."""
+    folder, markets, reach = tmp_path_factory.mktemp("poisson"), 200, 60.0
+    generator = np.random.default_rng(7)
+    counts = generator.poisson(reach, markets)
+    symbol = np.repeat([f"R{k:04d}" for k in range(markets)], counts)
+    threshold = generator.random(counts.sum()) * reach * UNIT
+    BookWriter().add("a", "one", threshold, [("one", symbol, 1.0)]).write(folder)
+    return sim.run(scenario(folder, 2.0, 0.6, markets), check=True)
+
+
+def test_in_poisson_cascades_losses_are_the_orders_of_the_round_before(poisson):
+    losses = poisson.cascade.losses()
+    assert (losses["through"] == losses["source"]).all()
+    root = losses["generation"] == 0
+    assert set(losses["cause"][root]) == {"exogenous"}
+    assert losses["loss"][root].to_numpy() == pytest.approx(2.0 * UNIT, rel=1e-9)
+    assert set(losses["cause"][~root]) == {"liquidation:one"}
+    assert (losses["source_generation"] == losses["generation"] - 1).all()
+    sold = poisson.liquidations.groupby(["symbol", "generation"]).size()
+    market = losses["source"].str.removeprefix("one/")
+    before = zip(market[~root], losses["source_generation"][~root], strict=True)
+    orders = np.array([sold[key] for key in before])
+    assert losses["loss"][~root].to_numpy() == pytest.approx(0.6 * UNIT * orders, rel=1e-9)
+
+
+def test_in_poisson_cascades_an_order_breaks_g_others_on_average(poisson):
+    # 1,000 broken accounts are expected, of which 400 by the shock.
+    sellers = poisson.cascade.seller_losses()
+    share = sellers["loss"] / sellers.groupby("break_id")["loss"].transform("sum")
+    children = share.sum() / len(poisson.breaks)
+    assert children == pytest.approx(0.6, abs=4.0 * np.sqrt(0.6 * 0.4 / 1_000.0))

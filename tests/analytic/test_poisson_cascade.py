@@ -46,11 +46,11 @@ def chi_square(sizes: np.ndarray, a: float, g: float) -> float:
     return float(chi2.sf(statistic, last))
 
 
-def scenario(folder: Path, a: float, g: float) -> sim.Scenario:
+def scenario(folder: Path, a: float, g: float, number: int = MARKETS) -> sim.Scenario:
     markets = "\n".join(
         f"  - {{venue: one, symbol: R{k:04d}, kind: perpetual, base: X, quote: USD,"
         f" impact: {{kind: linear, coefficient: {g * UNIT}}}}}"
-        for k in range(MARKETS)
+        for k in range(number)
     )
     path = folder / "scenario.yaml"
     path.write_text(
