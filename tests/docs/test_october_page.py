@@ -14,7 +14,11 @@ PAGE = "docs/october-2025.md"
 
 
 @pytest.mark.slow
-def test_the_page_of_the_flagship_shows_what_its_commands_print(tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+def test_the_page_of_the_flagship_shows_what_its_commands_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIQSIM_CHECK", raising=False)
     result = sim.run(sim.load(ROOT / "scenarios" / "october-2025.yaml"))
     folder = result.save(tmp_path, figures=False)
     printed = invoke("cascade", str(folder)).stdout.splitlines()
