@@ -88,3 +88,8 @@ def _is_scenario(path: Path) -> bool:
             return any(line.startswith("markets:") for line in stream)
     except OSError:
         return False
+
+
+def find_scenario(name: str) -> Path:
+    """Return the bundled scenario that an experiment names, or the name as a path."""
+    return bundled().get(name, Path(name))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import doctor, margin, replay, run, schema, show, validate
+from sim.cli import doctor, margin, replay, run, schema, show, sweep, validate
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -91,6 +91,8 @@ def _command(
 
 app.command("run")(run.run)
 app.command("validate")(validate.validate)
+app.command("sweep")(sweep.sweep)
+app.command("query")(sweep.query)
 app.command("margin")(margin.margin)
 app.command("list")(listing.list_bundled)
 app.command("show")(show.show)

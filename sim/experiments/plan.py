@@ -104,6 +104,13 @@ class Plan:
             "cells": _digest([[cell.values, cell.overrides] for cell in self.cells]),
             "seed": self.seed,
             "code_version": code_version(),
+            "columns": {
+                "factors": {
+                    name: _kind([cell.values.get(name) for cell in self.cells])
+                    for name in columns_of(self)
+                },
+                "metrics": {metric.name: "DOUBLE" for metric in self.experiment.metrics},
+            },
         }
 
 
@@ -288,3 +295,17 @@ def columns_of(plan: Plan) -> Sequence[str]:
     if plan.experiment.design.kind == "list":
         return list(dict.fromkeys(name for cell in plan.cells for name in cell.values))
     return [factor.column for factor in plan.experiment.factors]
+
+
+def _kind(values: Sequence[Any]) -> str:
+    """Return the SQL type that holds all values of a factor."""
+    given = [value for value in values if value is not None]
+    if given and all(isinstance(value, bool) for value in given):
+        return "BOOLEAN"
+    if any(isinstance(value, bool) for value in given):
+        return "VARCHAR"
+    if given and all(isinstance(value, int) for value in given):
+        return "BIGINT"
+    if given and all(isinstance(value, (int, float)) for value in given):
+        return "DOUBLE"
+    return "VARCHAR"

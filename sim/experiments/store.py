@@ -17,12 +17,12 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sim.core.errors import Problem, RunError, ScenarioError
-from sim.experiments.plan import Plan, columns_of
+from sim.experiments.plan import Plan
 from sim.experiments.task import Row
 from sim.schema.base import show
 
@@ -169,7 +169,7 @@ class Store:
 
     def write_table(self) -> Path:
         """Write the table of runs from the journal and return its path."""
-        return write_table(self.folder, self.plan)
+        return write_table(self.folder)
 
 
 def _json(value: Any) -> str:
@@ -239,7 +239,7 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     return [*keys, *(key.replace("_", " ") for key in rest)]
 
 
-def write_table(folder: Path, plan: Plan) -> Path:
+def write_table(folder: Path) -> Path:
     """Write ``runs.parquet`` from the journal, sorted by cell and replication.
 
     The work is DuckDB's, which goes to the disk where memory ends; the last attempt of a run
@@ -247,6 +247,7 @@ def write_table(folder: Path, plan: Plan) -> Path:
     """
     import duckdb
 
+    columns = read_identity(folder)["columns"]
     target = folder / RUNS
     scratch = Path(tempfile.mkdtemp(prefix=".runs-", dir=folder))
     try:
@@ -254,7 +255,7 @@ def write_table(folder: Path, plan: Plan) -> Path:
         with duckdb.connect(":memory:", config={"threads": 1}) as connection:
             connection.execute(f"SET temp_directory = '{_quoted(scratch / 'spill')}'")
             connection.execute(
-                f"COPY ({_query(folder / JOURNAL, plan)}) TO '{_quoted(made)}' (FORMAT parquet)"
+                f"COPY ({_query(folder / JOURNAL, columns)}) TO '{_quoted(made)}' (FORMAT parquet)"
             )
         made.replace(target)
     except (OSError, duckdb.Error) as error:
@@ -269,19 +270,18 @@ def write_table(folder: Path, plan: Plan) -> Path:
     return target
 
 
-def _query(journal: Path, plan: Plan) -> str:
+def _query(journal: Path, columns: Mapping[str, Mapping[str, str]]) -> str:
     """Return the query that makes the table of runs of a journal."""
-    columns = [f"{name} {kind}" for name, kind in _FIXED]
-    kinds = {
-        name: _kind([cell.values.get(name) for cell in plan.cells]) for name in columns_of(plan)
-    }
-    factors = [_extracted("factors", name, kind) for name, kind in kinds.items()]
-    metrics = [_extracted("metrics", m.name, "DOUBLE") for m in plan.experiment.metrics]
+    figures = [
+        _extracted(table, name, kind)
+        for table in ("factors", "metrics")
+        for name, kind in columns[table].items()
+    ]
     listed = ", ".join(
-        ["cell", "replication", "seed", *factors, *metrics, "status", "stage", "message", "run_id",
+        ["cell", "replication", "seed", *figures, "status", "stage", "message", "run_id",
          "wall_seconds"]
     )  # fmt: skip
-    spec = ", ".join(f"'{name}': '{kind}'" for name, kind in (c.split(" ", 1) for c in columns))
+    spec = ", ".join(f"'{name}': '{kind}'" for name, kind in _FIXED)
     return (
         f"SELECT {listed} FROM read_json('{_quoted(journal)}', format = 'newline_delimited', "
         f"ignore_errors = true, maximum_object_size = 67108864, columns = {{{spec}}}) "
@@ -312,34 +312,34 @@ def _extracted(table: str, name: str, kind: str) -> str:
     return f'CAST({table} ->> \'$."{key}"\' AS {kind}) AS "{column}"'
 
 
-def _kind(values: Sequence[Any]) -> str:
-    """Return the SQL type that holds all values of a factor."""
-    given = [value for value in values if value is not None]
-    if given and all(isinstance(value, bool) for value in given):
-        return "BOOLEAN"
-    if any(isinstance(value, bool) for value in given):
-        return "VARCHAR"
-    if given and all(isinstance(value, int) for value in given):
-        return "BIGINT"
-    if given and all(isinstance(value, (int, float)) for value in given):
-        return "DOUBLE"
-    return "VARCHAR"
+def refreshed(folder: Path) -> Path:
+    """Return the table of runs, made anew if it is missing, broken or behind the journal.
 
-
-def read_runs(folder: Path, plan: Plan) -> pd.DataFrame:
-    """Return the table of runs, made anew if it is missing, broken or behind the journal."""
+    Raises
+    ------
+    ScenarioError
+        If the folder is no experiment's, or no run of it is finished.
+    """
     import duckdb
 
-    path = folder / RUNS
-    journal = folder / JOURNAL
-    behind = not path.exists() or path.stat().st_mtime_ns < journal.stat().st_mtime_ns
-    if behind:
-        write_table(folder, plan)
+    read_identity(folder)
+    path, journal = folder / RUNS, folder / JOURNAL
+    if not journal.exists():
+        allowed = "at least one; run the experiment"
+        raise ScenarioError(Problem(str(folder), None, None, "runs", "no finished run", allowed))
+    if not path.exists() or path.stat().st_mtime_ns < journal.stat().st_mtime_ns:
+        return write_table(folder)
     try:
-        return _read(path)
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").fetchone()
     except duckdb.Error:
-        write_table(folder, plan)
-        return _read(path)
+        return write_table(folder)
+    return path
+
+
+def read_runs(folder: Path) -> pd.DataFrame:
+    """Return the table of runs; `refreshed` says when it is made anew."""
+    return _read(refreshed(folder))
 
 
 def _read(path: Path) -> pd.DataFrame:

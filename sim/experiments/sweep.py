@@ -45,7 +45,7 @@ class SweepResult:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per run: cell, replication, seed, factors, metrics, status, timing."""
-        return read_runs(self.folder, self.plan)
+        return read_runs(self.folder)
 
     @property
     def factors(self) -> list[str]:
