@@ -30,6 +30,7 @@ class Sizes:
     small: int
     times: int
     starts: int
+    network: tuple[int, int]
 
 
 FULL = Sizes(
@@ -47,6 +48,7 @@ FULL = Sizes(
     small=100,
     times=5,
     starts=3,
+    network=(5_000, 50_000),
 )
 """The sizes of the targets."""
 
@@ -65,6 +67,7 @@ QUICK = Sizes(
     small=100,
     times=2,
     starts=1,
+    network=(500, 2_500),
 )
 """Small sizes, to see that everything works."""
 
@@ -182,6 +185,19 @@ def b7(sizes: Sizes) -> tuple[list[Figure], Details]:
     return figures, {"cohorts": drawn, "book": book}
 
 
+def b8(sizes: Sizes) -> tuple[list[Figure], Details]:
+    """Contagion on a random network of claims: DebtRank, and clearing with costs of default."""
+    nodes, edges = sizes.network
+    done = run_job("contagion", nodes=nodes, edges=edges, times=sizes.times)
+    figures = [
+        Figure("b8", "DebtRank, linear", done["linear"], "s", 0.1),
+        Figure("b8", "DebtRank, single hit", done["single_hit"], "s", 0.1),
+        Figure("b8", "clearing with costs", done["clearing"], "s"),
+        Figure("b8", "rounds of linear DebtRank", done["rounds"], "rounds"),
+    ]
+    return figures, done
+
+
 def floor(sizes: Sizes) -> tuple[list[Figure], Details]:
     """The least that a revaluation costs: the bytes it moves."""
     done = run_job("floor", accounts=sizes.million, times=sizes.times)
@@ -197,6 +213,7 @@ def floor(sizes: Sizes) -> tuple[list[Figure], Details]:
 
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "b1": b1, "b2": b2, "b3": b3, "b4": b4, "b5": b5, "b6": b6, "b7": b7, "floor": floor,
+    "b1": b1, "b2": b2, "b3": b3, "b4": b4, "b5": b5, "b6": b6, "b7": b7, "b8": b8,
+    "floor": floor,
 }  # fmt: skip
 """All benchmarks by name, in the order in which they run."""

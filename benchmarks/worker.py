@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import building, contest, running, worst
+from benchmarks import building, contagion, contest, running, worst
 
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "run": running.run,
@@ -20,6 +20,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "build": building.build,
     "build_book": building.build_book,
     "floor": building.floor,
+    "contagion": contagion.contagion,
 }
 """Jobs by name."""
 

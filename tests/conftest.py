@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import matplotlib
 from hypothesis import settings
@@ -17,3 +18,8 @@ matplotlib.use("Agg")
 
 # Every run of the suite, in this process or another, checks that money is conserved.
 os.environ["LIQSIM_CHECK"] = "1"
+
+# A shell that starts the suite in the background makes it deaf to Ctrl-C, and so every command
+# that a test starts in order to interrupt it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

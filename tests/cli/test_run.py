@@ -159,7 +159,10 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     assert process.stderr.readline().startswith("running small: 1,728,000 ticks")
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    try:
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert stdout == ""
     assert stderr == "interrupted; nothing was written\n"
