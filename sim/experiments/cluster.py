@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 from sim.core.errors import MissingExtraError, RunError
 
@@ -34,11 +36,11 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
     three deaths over one task that run is a failed row.
     """
     try:
-        from distributed import Client
+        distributed: Any = import_module("distributed")
     except ImportError:
         raise MissingExtraError("--dask needs Dask: pip install 'liqsim[dask]'") from None
     try:
-        client = Client(address, timeout=PATIENCE)
+        client = distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         text = " ".join(str(error).split())
         raise RunError(f"no Dask scheduler at {address}: {text}") from None

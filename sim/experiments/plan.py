@@ -279,7 +279,7 @@ def _in_a_cell(plan: Plan, text: str) -> bool:
     for cell in plan.cells:
         try:
             formula.check_names(known_figures(plan.base.scenario(cell.overrides)))
-        except UnknownNameError:
+        except (UnknownNameError, ScenarioError):
             continue
         return True
     return False
