@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sim.experiments.execute import on_executor, on_this_machine, workers_by_default
 from sim.experiments.plan import Plan, columns_of, prepare
+from sim.experiments.plots import Plots
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
 from sim.experiments.task import Row, Task
@@ -62,6 +63,11 @@ class SweepResult:
     def metrics(self) -> list[str]:
         """Columns of the metrics."""
         return [metric.name for metric in self.plan.experiment.metrics]
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: ``plot.factor(metric, factor)`` and ``plot.heatmap(metric, x, y)``."""
+        return Plots(self)
 
     @property
     def failures(self) -> pd.DataFrame:

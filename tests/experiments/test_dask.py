@@ -155,7 +155,7 @@ def wait_for_workers(address: str, number: int) -> None:
 
 def test_no_scheduler_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.experiments.cluster.PATIENCE", 0.3)
-    with pytest.raises(RunError, match="no Dask scheduler at tcp://127.0.0.1:9"):
+    with pytest.raises(RunError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
         dask_executor("tcp://127.0.0.1:9").__enter__()
     found = invoke("sweep", write(tmp_path), "--out", tmp_path, "--dask", "nowhere")
     assert found.exit_code == 1
