@@ -135,9 +135,9 @@ def _run_missing(
         watch(done, plan.runs, failed)
     rows: Iterable[Row]
     if executor is None:
-        rows = on_this_machine(_tasks(plan, store), workers)
+        rows = on_this_machine(tasks_of(plan, store), workers)
     else:
-        rows = on_executor(_tasks(plan, store), executor, workers)
+        rows = on_executor(tasks_of(plan, store), executor, workers)
     for row in rows:
         store.add(row, plan.cells[row["cell"]].values)
         done += 1
@@ -146,7 +146,7 @@ def _run_missing(
             watch(done, plan.runs, failed)
 
 
-def _tasks(plan: Plan, store: Store) -> Iterator[Task]:
+def tasks_of(plan: Plan, store: Store) -> Iterator[Task]:
     """Yield the runs that are missing, in the order of the plan."""
     keep = plan.experiment.keep
     metrics = tuple((metric.name, metric.value) for metric in plan.experiment.metrics)
