@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 
-from sim.experiments.task import Row, Task, perform
+from sim.experiments.task import Row, Task, forget, perform
 
 AHEAD = 3
 """Tasks per worker that are handed out before their turn, so that no worker waits."""
@@ -45,8 +45,11 @@ def on_this_machine(
         What is done with a task.
     """
     if workers == 1:
-        for task in tasks:
-            yield function(task)
+        try:
+            for task in tasks:
+                yield function(task)
+        finally:
+            forget()
         return
     source = iter(tasks)
     while True:
