@@ -368,6 +368,7 @@ def test_factors_of_any_kind_come_back(tmp_path: Path) -> None:
         {"path": "description", "values": ['it\'s "so"', "é"]},
         {"path": "engine.check", "values": [True]},
         {"path": "traders.0.count", "values": [40]},
+        {"path": "seed", "name": "huge", "values": [2**70]},
         {"path": "markets.0.impact", "name": "law", "values": blocks},
     ]
     metrics = [{"name": 'the "sum", it\'s', "value": "accounts + 1"}]
@@ -376,6 +377,7 @@ def test_factors_of_any_kind_come_back(tmp_path: Path) -> None:
     assert list(frame["description"]) == ['it\'s "so"', 'it\'s "so"', "é", "é"]
     assert frame["engine.check"].dtype == bool
     assert frame["traders.0.count"].dtype == "int64"
+    assert set(frame["huge"]) == {float(2**70)}
     assert [json.loads(text) for text in frame["law"]] == blocks * 2
     assert list(frame['the "sum", it\'s']) == [41.0] * 4
 
