@@ -39,6 +39,7 @@ def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path) -> None:
     assert {row["status"] for row in rows} == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_run_that_always_kills_its_worker_is_a_failed_row() -> None:
     rows = sorted(on_this_machine(tasks(8), 2, deadly), key=lambda row: int(row["cell"]))
     assert [row["cell"] for row in rows] == list(range(8))
