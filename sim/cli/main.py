@@ -12,7 +12,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import cascade, doctor, margin, replay, run, schema, show, validate, whatif
+from sim.cli import (
+    cascade,
+    doctor,
+    margin,
+    replay,
+    run,
+    schema,
+    show,
+    sweep,
+    validate,
+    whatif,
+)  # fmt: skip
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -91,6 +102,8 @@ def _command(
 
 app.command("run")(run.run)
 app.command("validate")(validate.validate)
+app.command("sweep")(sweep.sweep)
+app.command("query")(sweep.query)
 app.command("margin")(margin.margin)
 app.command("whatif")(whatif.whatif)
 app.command("list")(listing.list_bundled)

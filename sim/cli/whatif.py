@@ -77,7 +77,7 @@ def _compare(
 ) -> list[Comparison]:
     from sim.cli.progress import ticking
     from sim.experiments.changes import as_changes
-    from sim.experiments.counterfactual import compared
+    from sim.experiments.counterfactuals import compared
 
     changes = as_changes(texts)
     worlds = [changes] if together else [(change,) for change in changes]
