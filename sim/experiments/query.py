@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.core.errors import Problem, ScenarioError
-from sim.experiments.store import refreshed
+from sim.experiments.table import refreshed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sim.experiments.execute import on_executor, on_this_machine, workers_by_default
 from sim.experiments.plan import Plan, columns_of, prepare
-from sim.experiments.store import Store, read_runs
+from sim.experiments.store import Store
+from sim.experiments.table import read_runs
 from sim.experiments.task import Row, Task
 
 if TYPE_CHECKING:
@@ -44,8 +45,13 @@ class SweepResult:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row per run: cell, replication, seed, factors, metrics, status, timing."""
-        return read_runs(self.folder)
+        """One row per run: cell, replication, seed, factors, metrics, status, timing.
+
+        A store may hold more replications than the plan asks for; they are left out.
+        """
+        runs = read_runs(self.folder)
+        wanted = runs["replication"] < self.plan.experiment.replications
+        return runs if wanted.all() else runs[wanted].reset_index(drop=True)
 
     @property
     def factors(self) -> list[str]:

@@ -18,6 +18,9 @@ from sim.schema.units import Count, FilePath, Quantity, Slug
 MOST_RUNS = 10_000_000
 """Runs of the largest experiment."""
 
+SEEDS_OF_CELL = 1_000_000
+"""Distance between the seeds of neighbouring cells where they do not share theirs."""
+
 TAKEN = (
     "cell", "replication", "seed", "status", "stage", "message", "run_id", "wall_seconds",
 )  # fmt: skip
@@ -203,8 +206,13 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _coherent(self) -> Experiment:
-        refuse("experiment", [*self._names(), *self._design_findings()])
+        refuse("experiment", [*self._names(), *self._seeds(), *self._design_findings()])
         return self
+
+    def _seeds(self) -> Iterator[Finding]:
+        if not self.common_random_numbers and self.replications > SEEDS_OF_CELL:
+            found = f"{self.replications:,} runs of a cell without common random numbers"
+            yield Finding(("replications",), found, f"at most {SEEDS_OF_CELL:,}")
 
     def _names(self) -> Iterator[Finding]:
         """Yield columns that are named twice."""

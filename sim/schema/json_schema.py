@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sim.schema.experiment import Experiment
 from sim.schema.presets import list_presets
 from sim.schema.scenario import Scenario
 from sim.schema.units import TEXT_PATTERNS
@@ -41,9 +42,27 @@ def json_schema() -> dict[str, Any]:
     return {**head, **schema, "$defs": dict(sorted(definitions.items()))}
 
 
-def json_schema_text() -> str:
-    """Return the JSON Schema as the text of ``scenarios/scenario.schema.json``."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+def experiment_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of an experiment file."""
+    schema = _node(Experiment.model_json_schema(by_alias=True))
+    definitions = schema.pop("$defs")
+    for name, pattern in TEXT_PATTERNS.items():
+        if f'"#/$defs/{name}"' in json.dumps([schema, definitions]):
+            definitions[name] = {"type": "string", "pattern": pattern}
+    head = {"$schema": DIALECT, "title": "liqsim experiment"}
+    return {**head, **schema, "$defs": dict(sorted(definitions.items()))}
+
+
+def json_schema_text(kind: str = "scenario") -> str:
+    """Return a JSON Schema as the text of its file beside the bundled scenarios.
+
+    Parameters
+    ----------
+    kind : str
+        ``scenario`` or ``experiment``.
+    """
+    schema = json_schema() if kind == "scenario" else experiment_schema()
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _loosen_under_presets(definitions: dict[str, Any]) -> None:
