@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from sim.schema.base import Finding, Model, attribute, refuse
-from sim.schema.units import Count, Number
+from sim.schema.units import Count, Fraction
 
 _STATISTIC = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*\((.*)\)\s*", re.DOTALL)
 
@@ -84,7 +84,7 @@ class Optimise(Model):
         "Fewest settings that are judged again; the whole front always is.", "cells", 5, ge=1
     )
     seed: Count = attribute("Seed of the search.", "-", 0, ge=0)
-    confidence: Number = attribute("Confidence of the intervals.", "1", 0.95, gt=0, lt=1)
+    confidence: Fraction = attribute("Confidence of the intervals.", "1", 0.95, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _names(self) -> Optimise:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, model_validator
 
 from sim.schema.base import Finding, Model, attribute, refuse
-from sim.schema.units import Count, Number
+from sim.schema.units import Count, Fraction, Number
 
 
 class NamedCondition(Model):
@@ -35,7 +35,7 @@ class Reverse(Model):
     probability: Fraction = attribute(
         "Share of replications in which the condition is to hold.", "1", 0.5, gt=0, lt=1
     )
-    tolerance: Number = attribute(
+    tolerance: Fraction = attribute(
         "Width at which bisection ends, as a share of the way searched: of the factor's range (of "
         "its logarithm on a log scale, of probability for a distribution), or of the way from "
         "the base to the best mix.",
@@ -72,14 +72,15 @@ class Reverse(Model):
         factory=dict,
     )
     seed: Count = attribute("Seed of the search over mixes.", "-", 0, ge=0)
-    confidence: Number = attribute("Confidence of the intervals.", "1", 0.95, gt=0, lt=1)
+    confidence: Fraction = attribute("Confidence of the intervals.", "1", 0.95, gt=0, lt=1)
 
     @property
     def asked(self) -> list[NamedCondition]:
         """The conditions."""
         if self.conditions is not None:
             return list(self.conditions)
-        return [NamedCondition(name="condition", condition=self.condition or "")]
+        text = self.condition or ""
+        return [NamedCondition(name=text, condition=text)]
 
     @model_validator(mode="after")
     def _one_source(self) -> Reverse:
