@@ -258,9 +258,7 @@ def _expected(experiment: Experiment) -> int:
     return int(np.ceil(len(block.asked) * experiment.replications * cells))
 
 
-def _answer(
-    plan: SearchPlan, block: Reverse, search: Search, asked: NamedCondition
-) -> Answer:
+def _answer(plan: SearchPlan, block: Reverse, search: Search, asked: NamedCondition) -> Answer:
     """Search one condition."""
     replications = range(plan.experiment.replications)
 
