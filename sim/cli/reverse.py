@@ -32,8 +32,8 @@ def reverse(
     from sim.cli.bundled import find_experiment, find_scenario
     from sim.cli.console import emit, emit_json
     from sim.cli.searching import run_search, write_result
-    from sim.experiments.reverse import prepare_reverse
     from sim.experiments.reverse import reverse as search
+    from sim.experiments.reverse_plan import prepare_reverse
 
     values = pairs(overrides or (), "--set", SET_EXAMPLE)
     result_folder(out)

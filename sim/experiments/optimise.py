@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -15,14 +14,13 @@ import numpy as np
 from sim.core.errors import Problem, RunError, ScenarioError
 from sim.core.lexer import ExpressionError
 from sim.experiments.check import problem_at
-from sim.experiments.design import values_at
 from sim.experiments.execute import Perform, workers_by_default
-from sim.experiments.mixes import load_optuna
 from sim.experiments.objectives import Goal, best_fronts, goal_of, undominated
 from sim.experiments.plan import columns_of
+from sim.experiments.proposals import signed, try_settings
 from sim.experiments.scores import Finalist, Score
 from sim.experiments.search import Search, SearchPlan, Values, Watch, at_work, points_of
-from sim.experiments.search_plan import search_plan, share_range
+from sim.experiments.search_plan import search_plan
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from sim.schema import Experiment, Factor
+    from sim.schema import Experiment
     from sim.schema.experiment_optimise import Optimise
 
 
@@ -164,7 +162,9 @@ def optimise(
             search.measure((values, r) for values in settings for r in seeds)
             return [_score(search, values, seeds, goals, block) for values in settings]
 
-        scores = _try(plan, block, goals, lambda settings: score(settings, range(used)))
+        scores = try_settings(
+            plan.experiment.factors, block, goals, lambda settings: score(settings, range(used))
+        )
         again = range(used, used + fresh)
         finalists = _judge(scores, goals, block, lambda settings: score(settings, again))
         store.write_table()
@@ -272,61 +272,6 @@ def _score(
     return Score(number, values, named, found, None)
 
 
-def _try(
-    plan: SearchPlan,
-    block: Optimise,
-    goals: Sequence[Goal],
-    score: Callable[[Sequence[Values]], list[Score]],
-) -> list[Score]:
-    """Try settings, a generation at a time, and return them with their scores."""
-    optuna = load_optuna()
-    factors = plan.experiment.factors
-    found: list[Score] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        study = optuna.create_study(
-            directions=["minimize"] * len(goals), sampler=_sampler(optuna, block)
-        )
-        while len(found) < block.trials:
-            count = min(block.population, block.trials - len(found))
-            asked = [study.ask() for _ in range(count)]
-            settings = [_setting(trial, factors) for trial in asked]
-            for trial, result in zip(asked, score(settings), strict=True):
-                found.append(result)
-                if result.reason is not None:
-                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
-                else:
-                    study.tell(trial, _signed(result, goals))
-    return found
-
-
-def _sampler(optuna: Any, block: Optimise) -> Any:
-    if block.method == "nsga2":
-        return optuna.samplers.NSGAIISampler(population_size=block.population, seed=block.seed)
-    return optuna.samplers.TPESampler(
-        seed=block.seed, n_startup_trials=block.population, constant_liar=True
-    )
-
-
-def _setting(trial: Any, factors: Sequence[Factor]) -> Values:
-    """Return the values that a trial proposes."""
-    values: list[Any] = []
-    for number, factor in enumerate(factors):
-        name = f"x{number}"
-        if factor.values is not None:
-            values.append(
-                factor.values[trial.suggest_categorical(name, [*range(len(factor.values))])]
-            )
-        else:
-            share = trial.suggest_float(name, *share_range(factor))
-            values += values_at(factor, np.array([share]))
-    return tuple(values)
-
-
-def _signed(score: Score, goals: Sequence[Goal]) -> list[float]:
-    return [goal.sign * e.value for goal, e in zip(goals, score.estimates, strict=True)]
-
-
 def _judge(
     scores: Sequence[Score],
     goals: Sequence[Goal],
@@ -337,14 +282,14 @@ def _judge(
     good = [*{entry.cell: entry for entry in scores if entry.reason is None}.values()]
     if not good:
         raise RunError(f"none of {len(scores):,} settings has a score: {scores[0].reason}")
-    values = np.array([_signed(entry, goals) for entry in good])
+    values = np.array([signed(entry, goals) for entry in good])
     front = undominated(values)
     chosen = best_fronts(values, block.finalists)
     fresh = score([good[k].values for k in chosen])
     known = [(k, again) for k, again in zip(chosen, fresh, strict=True) if again.reason is None]
     if not known:
         raise RunError(f"no finalist has a score on fresh seeds: {fresh[0].reason}")
-    stays = undominated(np.array([_signed(again, goals) for _, again in known]))
+    stays = undominated(np.array([signed(again, goals) for _, again in known]))
     found = [
         Finalist(good[k], again.estimates, bool(front[k]), bool(stay))
         for (k, again), stay in zip(known, stays, strict=True)

@@ -85,23 +85,23 @@ def _draw(ax: Axes, drawing: Drawing) -> None:
     ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0])
     ax.set_ylabel("share of runs")
     ax.axhline(drawing.probability, color="#444444", linewidth=0.6, linestyle=":")
-    for x, y, low, high in drawing.shares:
-        ax.plot([x, x], [low, high], color=BAND, linewidth=3.0, solid_capstyle="butt", zorder=1.5)
-    x = [share[0] for share in drawing.shares]
-    y = [share[1] for share in drawing.shares]
+    places = [share[0] for share in drawing.shares]
     label = "all seeds run, with the interval of the share"
-    ax.plot(x, y, "o", color=DARK, zorder=3.0, label=label)
-    _curve(ax, drawing, min(x), max(x))
-    low, high = drawing.interval
-    if not math.isnan(low):
-        shown = np.clip([low, high], min(x), max(x))
+    ax.plot(
+        places, [share[1] for share in drawing.shares], "o", color=DARK, zorder=3.0, label=label
+    )
+    for place, _, low, high in drawing.shares:
+        ax.vlines(place, low, high, color=BAND, linewidth=3.0, zorder=1.5)
+    _curve(ax, drawing, min(places), max(places))
+    if not math.isnan(drawing.interval[0]):
+        shown = np.clip(drawing.interval, min(places), max(places))
         ax.axvspan(shown[0], shown[1], color=RED, alpha=0.18, linewidth=0, zorder=0.5)
     if math.isfinite(drawing.answer):
         label = f"answer ({drawing.axis}), with its interval"
         ax.axvline(drawing.answer, color=RED, linewidth=1.0, linestyle="--", label=label)
-    for holds, marker, place in ((True, "^", 1.07), (False, "v", -0.07)):
+    for holds, marker, height in ((True, "^", 1.07), (False, "v", -0.07)):
         sizes = [size for size, answer in drawing.runs if answer is holds]
-        heights = [place] * len(sizes)
+        heights = [height] * len(sizes)
         colour = "#444444"
         label = "runs in which it holds" if holds else "runs in which it does not"
         ax.plot(sizes, heights, marker, color=colour, markersize=3.0, alpha=0.5, label=label)

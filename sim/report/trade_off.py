@@ -1,4 +1,4 @@
-"""Figure: the trade-off that an optimisation found, on the seeds of the search and on fresh ones."""
+"""Figure: the trade-off that an optimisation found, in the search and on fresh seeds."""
 
 from __future__ import annotations
 
@@ -84,13 +84,22 @@ def _goal(cloud: Cloud, k: int) -> str:
 
 def _pair(ax: Axes, cloud: Cloud, i: int, j: int) -> None:
     tried = np.array(cloud.tried)
+    x_limits, y_limits = _limits(cloud, i), _limits(cloud, j)
+    ax.set_xlim(*x_limits)
+    ax.set_ylim(*y_limits)
+    inside = [
+        x_limits[0] <= x <= x_limits[1] and y_limits[0] <= y <= y_limits[1]
+        for x, y in tried[:, [i, j]]
+    ]
     label = "tried, on the seeds of the search"
+    if not all(inside):
+        label += f" ({len(inside) - sum(inside):,} more outside)"
     ax.plot(tried[:, i], tried[:, j], ".", color=GREY, zorder=1.0, label=label)
     for before, fresh in zip(cloud.before, cloud.fresh, strict=True):
         ax.plot([before[i], fresh[i][0]], [before[j], fresh[j][0]], color=RED, linewidth=0.6)
-    before = np.array(cloud.before)
+    earlier = np.array(cloud.before)
     label = "finalists, on the seeds of the search"
-    ax.plot(before[:, i], before[:, j], "x", color=RED, zorder=2.0, label=label)
+    ax.plot(earlier[:, i], earlier[:, j], "x", color=RED, zorder=2.0, label=label)
     for stays in (True, False):
         chosen = [f for f, stay in zip(cloud.fresh, cloud.stays, strict=True) if stay is stays]
         if not chosen:
@@ -103,6 +112,14 @@ def _pair(ax: Axes, cloud: Cloud, i: int, j: int) -> None:
         )  # fmt: skip
     ax.set_xlabel(_goal(cloud, i))
     ax.set_ylabel(_goal(cloud, j))
+
+
+def _limits(cloud: Cloud, k: int) -> tuple[float, float]:
+    """Return the limits of an axis: the finalists with their intervals, and as much around."""
+    values = [x for finalist in cloud.fresh for x in finalist[k] if math.isfinite(x)]
+    values += [finalist[k] for finalist in cloud.before]
+    width = (max(values) - min(values)) or abs(max(values)) or 1.0
+    return min(values) - width / 2, max(values) + width / 2
 
 
 def _course(ax: Axes, cloud: Cloud) -> None:
