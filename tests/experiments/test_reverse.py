@@ -167,7 +167,7 @@ def test_a_failed_run_leaves_no_answer(tmp_path: Path) -> None:
         return {**good(task), **(bad if task.replication == 3 else {})}
 
     file = written(tmp_path, NOISY)
-    with pytest.raises(RunError, match="replication 3, failed.*run: out of money"):
+    with pytest.raises(RunError, match=r"replication 3, failed.*run: out of money"):
         reverse(file, out=tmp_path / "out", workers=1, perform=perform)
 
 
@@ -197,8 +197,9 @@ def test_the_nearest_mix_of_two_factors_is_the_foot_of_the_perpendicular(tmp_pat
     assert answer.mix.tried == 120
     direction = np.asarray(answer.mix.end) / np.linalg.norm(answer.mix.end)
     assert direction @ [0.8, 0.6] > 0.98
-    assert plane({"shocks.0.return": answer.point["x"],
-                  "markets.0.impact.coefficient": answer.point["y"]}, 0)["shortfall"] > 0  # fmt: skip
+    point = {"shocks.0.return": answer.point["x"]}
+    point |= {"markets.0.impact.coefficient": answer.point["y"]}
+    assert plane(point, 0)["shortfall"] > 0
 
 
 def test_a_mix_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
