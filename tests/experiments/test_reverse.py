@@ -273,6 +273,34 @@ reverse: {condition: accounts_liquidated == accounts, tolerance: 0.002}
 
 
 @pytest.mark.parametrize(
+    ("scenario", "lowest", "critical"),
+    [
+        # Selling the share f moves the price by y sqrt(f) of 1 - s: the last of 1000 accounts
+        # breaks if s + (1 - s) y sqrt(0.999) is at least its threshold, 0.9995 / 2.
+        ("square-root-cascade", -0.6, (0.49975 - 0.1020408 * 0.999**0.5)
+         / (1 - 0.1020408 * 0.999**0.5)),
+        # Account n of 1000 breaks at sqrt((n + 1/2) / N) and n sold are 2 n / N: the shock has to
+        # bridge the widest gap between both, 0.126 at n = 62 (0.125 for infinitely many).
+        ("pareto-leverage", -0.3, max(((n + 0.5) / 1000) ** 0.5 - n / 500 for n in range(1000))),
+    ],
+)  # fmt: skip
+def test_tipping_points_of_other_laws(
+    tmp_path: Path, scenario: str, lowest: float, critical: float
+) -> None:
+    text = f"""
+name: tipping
+factors: [{{path: shocks.0.return, name: fall, range: [{lowest}, 0]}}]
+metrics: [accounts_liquidated]
+reverse: {{condition: accounts_liquidated == accounts, tolerance: 0.001}}
+"""
+    file = written(tmp_path, text)
+    file.write_text(file.read_text().replace("linear-cascade", scenario), encoding="utf-8")
+    answer = reverse(file, out=tmp_path, workers=1).answers[0]
+    assert answer.point["fall"] <= -critical < answer.below["fall"]
+    assert answer.point["fall"] == pytest.approx(-critical, abs=-lowest * 0.001)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "place", "message"),
     [
         ("shortfall > 0", "shortfal > 0", "reverse.condition", "did you mean 'shortfall'"),
