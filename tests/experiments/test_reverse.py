@@ -116,6 +116,23 @@ reverse: {condition: shortfall >= 377, tolerance: 0.0001}
     assert len(result.runs) == len(set(result.runs["n"]))
 
 
+def test_a_factor_with_one_value_keeps_it(tmp_path: Path) -> None:
+    fixed = "factors: [{path: seed, name: fixed, values: [17]}, "
+    seen: set[int] = set()
+
+    def outcome(values: dict[str, Any], seed: int) -> dict[str, Any]:
+        seen.add(values["seed"])
+        return noisy(values, seed)
+
+    answer = search(tmp_path, NOISY.replace("factors: [", fixed), outcome).answers[0]
+    assert seen == {17}
+    assert answer.point["fixed"] == 17
+    assert answer.axis == "fall"
+    folder = tmp_path / "free"
+    folder.mkdir()
+    assert answer.size == search(folder, NOISY).answers[0].size
+
+
 def test_several_conditions_share_their_runs(tmp_path: Path) -> None:
     several = NOISY.replace(
         "condition: shortfall > 0",
@@ -320,7 +337,7 @@ reverse: {{condition: accounts_liquidated == accounts, tolerance: 0.001}}
         ("tolerance: 0.005", "base: {fall: 0}", "reverse.base.fall", "no base with a single"),
         ("tolerance: 0.005", "unit: {fell: 1}", "reverse.unit.fell", "a column of a factor: fall"),
         ("factors: [{path: shocks.0.return, name: fall, range: [-0.6, 0]}]\n", "", "factors",
-         "at least one factor"),
+         "at least one with a range"),
     ],
 )  # fmt: skip
 def test_a_bad_question_is_refused_with_its_place(
