@@ -116,17 +116,18 @@ def _print(result: OptimiseResult) -> None:
     columns = ["cell", *result.factors]
     for goal in result.goals:
         columns += [goal.title, "in search"]
-    rows = [_row(finalist) for finalist in result.finalists]
+    rows = [_row(finalist, result.factors) for finalist in result.finalists]
     emit_table(None, [*columns, "fresh seeds"], rows, left=1 + len(result.factors))
     for remark in _remarks(result):
         say(remark)
 
 
-def _row(finalist: Finalist) -> list[str]:
+def _row(finalist: Finalist, factors: list[str]) -> list[str]:
     from sim.cli.console import amount
 
     line = [str(finalist.score.cell)]
-    for value in finalist.score.named.values():
+    for name in factors:
+        value = finalist.score.named[name]
         line.append(f"{value:.6g}" if isinstance(value, float) else str(value))
     for fresh, before in zip(finalist.fresh, finalist.score.estimates, strict=True):
         between = f" ({amount(fresh.low)} to {amount(fresh.high)})"

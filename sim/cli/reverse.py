@@ -111,7 +111,7 @@ def _row(answer: Answer, factors: list[str], several: bool) -> list[str]:
     line += [_number(answer.size)] if several else []
     known = not math.isnan(answer.low)
     line.append(f"{_number(answer.low)} to {_number(answer.high)}" if known else "-")
-    line.append(", ".join(_number(value) for value in answer.below.values()) or "-")
+    line.append(", ".join(_number(answer.below[name]) for name in factors if answer.below) or "-")
     return [*line, _of(answer.share), f"{answer.runs:,}"]
 
 

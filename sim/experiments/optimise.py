@@ -15,8 +15,8 @@ from sim.core.errors import Problem, RunError, ScenarioError
 from sim.core.lexer import ExpressionError
 from sim.experiments.check import problem_at
 from sim.experiments.execute import Perform, workers_by_default
+from sim.experiments.mixes import load_optuna
 from sim.experiments.objectives import Goal, best_fronts, goal_of, undominated
-from sim.experiments.plan import columns_of
 from sim.experiments.proposals import signed, try_settings
 from sim.experiments.scores import Finalist, Score
 from sim.experiments.search import Search, SearchPlan, Values, Watch, at_work, points_of
@@ -75,8 +75,8 @@ class OptimiseResult:
 
     @property
     def factors(self) -> list[str]:
-        """Columns of the factors."""
-        return list(columns_of(self.plan))
+        """Columns of the factors that vary."""
+        return [f.column for f in self.plan.experiment.factors if len(f.values or ()) != 1]
 
     @property
     def front(self) -> list[Finalist]:
@@ -150,6 +150,7 @@ def optimise(
     if workers < 1:
         raise ValueError(f"workers must be at least 1, found {workers}")
     block, goals = _block(plan.experiment), _goals(plan.experiment)
+    load_optuna()  # refused here and not after the store was made
     plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
     with Store(folder, plan) as store, at_work(workers, executor, perform) as work:
         search = Search(plan, store, work, watch)

@@ -14,8 +14,7 @@ import numpy as np
 
 from sim.experiments.answers import Answer, answer_of
 from sim.experiments.execute import Perform, workers_by_default
-from sim.experiments.mixes import nearest_mix
-from sim.experiments.plan import columns_of
+from sim.experiments.mixes import load_optuna, nearest_mix
 from sim.experiments.reverse_plan import axis_in, block_of, free_factors, prepare_reverse
 from sim.experiments.search import Search, SearchPlan, Values, Watch, at_work, points_of
 from sim.experiments.store import Store
@@ -67,8 +66,8 @@ class ReverseResult:
 
     @property
     def factors(self) -> list[str]:
-        """Columns of the factors."""
-        return list(columns_of(self.plan))
+        """Columns of the factors that vary."""
+        return [f.column for f in self.plan.experiment.factors if len(f.values or ()) != 1]
 
     def figure(self) -> Figure:
         """Return the figure: the share of runs in which each condition holds, along the way."""
@@ -107,6 +106,8 @@ def reverse(
     ------
     ScenarioError
         The experiment cannot be used, or the folder belongs to another one.
+    MissingExtraError
+        There are several factors and Optuna or cmaes is not installed.
     RunError
         A run failed, so that there is no answer, or the folder cannot be written.
 
@@ -122,6 +123,8 @@ def reverse(
     if workers < 1:
         raise ValueError(f"workers must be at least 1, found {workers}")
     block = block_of(plan.experiment)
+    if len(free_factors(plan.experiment)) > 1:
+        load_optuna()  # refused here and not after the first runs
     plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
     with Store(folder, plan) as store, at_work(workers, executor, perform) as work:
         search = Search(plan, store, work, watch)

@@ -52,6 +52,16 @@ def test_the_table_names_the_point_its_share_and_what_speaks_against_it(tmp_path
     figures_of(tmp_path / "total-default", "reverse")
 
 
+def test_a_factor_that_keeps_a_word_is_no_column(tmp_path: Path) -> None:
+    fixed = "factors: [{path: clock.horizon, name: long, values: [2s]}, "
+    file = written(tmp_path, FALL.replace("factors: [", fixed))
+    result = invoke("reverse", file, "--out", tmp_path, "--workers", 1)
+    assert result.exit_code == 0, result.stderr
+    assert "long" not in result.stdout
+    kept = json.loads((tmp_path / "total-default" / "reverse.json").read_text(encoding="utf-8"))
+    assert kept["answers"][0]["point"]["long"] == "2s"
+
+
 def test_one_json_document_and_nothing_else(tmp_path: Path) -> None:
     file = written(tmp_path, FALL)
     result = invoke("reverse", file, "--out", tmp_path, "--workers", 1, "--json", "-q")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from sim.core.errors import RunError, ScenarioError
+from sim.core.errors import MissingExtraError, RunError, ScenarioError
 from sim.experiments.execute import Perform
 from sim.experiments.reverse import ReverseResult, reverse
 from sim.experiments.task import Row, Task
@@ -367,6 +368,16 @@ def test_a_distance_that_cannot_be_measured_is_refused(
     file = written(tmp_path, PLANE.replace(old, new))
     with pytest.raises(ScenarioError, match=message):
         reverse(file, out=tmp_path / "out", workers=1)
+
+
+def test_a_missing_optuna_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'liqsim\[experiments\]'"):
+        search(tmp_path, PLANE, plane)
+    assert not (tmp_path / "out").exists()
+    assert search(tmp_path, NOISY).answers[0].status == "found"
 
 
 def test_a_sweep_file_has_nothing_to_reverse(tmp_path: Path) -> None:
