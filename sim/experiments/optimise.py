@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,13 @@ import numpy as np
 from sim.core.errors import Problem, RunError, ScenarioError
 from sim.core.lexer import ExpressionError
 from sim.experiments.check import problem_at
-from sim.experiments.execute import Perform, workers_by_default
+from sim.experiments.execute import Perform
 from sim.experiments.mixes import load_optuna
 from sim.experiments.objectives import Goal, best_fronts, goal_of, undominated
 from sim.experiments.proposals import signed, try_settings
 from sim.experiments.scores import Finalist, Score
-from sim.experiments.search import Search, SearchPlan, Values, Watch, at_work, points_of
+from sim.experiments.search import Search, SearchPlan, Values, Watch, opened
 from sim.experiments.search_plan import search_plan
-from sim.experiments.store import Store
 from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task
 from sim.schema import load_experiment
@@ -112,6 +111,7 @@ def optimise(
     workers: int | None = None,
     executor: Executor | None = None,
     watch: Watch | None = None,
+    retry_failed: bool = False,
     perform: Perform = perform_task,
 ) -> OptimiseResult:
     """Find the best settings of an experiment's factors.
@@ -120,7 +120,7 @@ def optimise(
     ----------
     experiment : path or SearchPlan
         Experiment file with an `optimise` block, or what `prepare_optimise` made of it.
-    out, workers, executor, watch, perform
+    out, workers, executor, watch, retry_failed, perform
         As of `sim.experiments.reverse.reverse`.
 
     Raises
@@ -145,31 +145,23 @@ def optimise(
     .. [2] J. Bergstra et al., Advances in Neural Information Processing Systems 24 (2011).
     """
     plan = experiment if isinstance(experiment, SearchPlan) else prepare_optimise(experiment)
-    folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
     block, goals = _block(plan.experiment), _goals(plan.experiment)
     load_optuna()  # refused here and not after the store was made
-    plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
-    with Store(folder, plan) as store, at_work(workers, executor, perform) as work:
-        search = Search(plan, store, work, watch)
+    fresh = _fresh(plan.experiment)
+    used = plan.experiment.replications - fresh
+    with opened(plan, out, workers, executor, watch, retry_failed, perform) as search:
         before = search.finished
-        fresh = _fresh(plan.experiment)
-        used = plan.experiment.replications - fresh
         search.expected = before + block.trials * used + 2 * block.finalists * fresh
 
         def score(settings: Sequence[Values], seeds: range) -> list[Score]:
             search.measure((values, r) for values in settings for r in seeds)
             return [_score(search, values, seeds, goals, block) for values in settings]
 
-        scores = try_settings(
-            plan.experiment.factors, block, goals, lambda settings: score(settings, range(used))
-        )
+        factors = plan.experiment.factors
+        scores = try_settings(factors, block, goals, lambda settings: score(settings, range(used)))
         again = range(used, used + fresh)
         finalists = _judge(scores, goals, block, lambda settings: score(settings, again))
-        store.write_table()
-        return OptimiseResult(plan, folder, goals, tuple(scores), tuple(finalists), before)
+    return OptimiseResult(plan, search.folder, goals, tuple(scores), tuple(finalists), before)
 
 
 def prepare_optimise(

@@ -22,6 +22,9 @@ from sim.schema.yamlfile import parse_yaml, plain, read_text
 GROWS = ("replications", "description", "name")
 """Keys of an experiment that may change without making it another one."""
 
+LARGEST = 2**63 - 1
+"""Largest whole number of the table of runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -146,6 +149,10 @@ def plan_of(
     seed = scenario.seed if experiment.seed is None else experiment.seed
     plan = Plan(experiment, base, tuple(cells_of(experiment)), seed)
     problems = problems_of_plan(plan, scenario)
+    largest = plan.seed_of(len(plan.cells) - 1, experiment.replications - 1)
+    if largest > LARGEST:
+        allowed = f"seeds of all runs up to {LARGEST}"
+        problems.append(problem_at(experiment, ("seed",), f"a seed of {largest}", allowed))
     if problems:
         raise ScenarioError(problems)
     return plan
@@ -187,7 +194,7 @@ def _kind(values: Sequence[Any]) -> str:
         return "BOOLEAN"
     if any(isinstance(value, bool) for value in given):
         return "VARCHAR"
-    if given and all(isinstance(value, int) for value in given):
+    if given and all(isinstance(value, int) and abs(value) <= LARGEST for value in given):
         return "BIGINT"
     if given and all(isinstance(value, (int, float)) for value in given):
         return "DOUBLE"

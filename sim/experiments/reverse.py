@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.experiments.answers import Answer, answer_of
-from sim.experiments.execute import Perform, workers_by_default
+from sim.experiments.execute import Perform
 from sim.experiments.mixes import load_optuna, nearest_mix
 from sim.experiments.reverse_plan import axis_in, block_of, free_factors, prepare_reverse
-from sim.experiments.search import Search, SearchPlan, Values, Watch, at_work, points_of
-from sim.experiments.store import Store
+from sim.experiments.search import Search, SearchPlan, Values, Watch, opened
 from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task
 from sim.experiments.threshold import find_threshold
@@ -83,6 +82,7 @@ def reverse(
     workers: int | None = None,
     executor: Executor | None = None,
     watch: Watch | None = None,
+    retry_failed: bool = False,
     perform: Perform = perform_task,
 ) -> ReverseResult:
     """Find the smallest shock at which each condition of an experiment holds.
@@ -99,6 +99,8 @@ def reverse(
         Any other place to work.
     watch : callable, optional
         Told of every finished run.
+    retry_failed : bool
+        Run those again that failed.
     perform : callable
         What is done with a task; a run of the simulator.
 
@@ -118,21 +120,14 @@ def reverse(
     line from the base to it. A condition without a value in a run does not hold in it.
     """
     plan = experiment if isinstance(experiment, SearchPlan) else prepare_reverse(experiment)
-    folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
     block = block_of(plan.experiment)
     if len(free_factors(plan.experiment)) > 1:
         load_optuna()  # refused here and not after the first runs
-    plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
-    with Store(folder, plan) as store, at_work(workers, executor, perform) as work:
-        search = Search(plan, store, work, watch)
+    with opened(plan, out, workers, executor, watch, retry_failed, perform) as search:
         before = search.finished
         search.expected = before + _expected(plan.experiment)
         answers = tuple(_answer(plan, block, search, asked) for asked in block.asked)
-        store.write_table()
-        return ReverseResult(plan, folder, answers, before)
+    return ReverseResult(plan, search.folder, answers, before)
 
 
 def _expected(experiment: Experiment) -> int:

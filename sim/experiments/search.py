@@ -12,14 +12,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sim.core.errors import RunError
 from sim.experiments.check import describe
 from sim.experiments.design import Cell, cell_of
-from sim.experiments.execute import Crew, Perform, on_executor
+from sim.experiments.execute import Crew, Perform, on_executor, workers_by_default
 from sim.experiments.journal import cut, rows_of
 from sim.experiments.plan import Plan
 from sim.experiments.store import Store
@@ -94,8 +94,13 @@ class Search:
         self._rows = {
             (row["cell"], row["replication"]): row
             for row in rows_of(store.folder)
-            if row["cell"] in cells
+            if row["cell"] in cells and store.has(row["cell"], row["replication"])
         }
+
+    @property
+    def folder(self) -> Path:
+        """Where the runs are."""
+        return self._store.folder
 
     @property
     def finished(self) -> int:
@@ -215,3 +220,34 @@ def at_work(workers: int, executor: Executor | None, function: Perform) -> Itera
         return
     with Crew(workers, function) as crew:
         yield crew
+
+
+@contextmanager
+def opened(
+    plan: SearchPlan,
+    out: str | Path,
+    workers: int | None,
+    executor: Executor | None,
+    watch: Watch | None,
+    retry_failed: bool,
+    perform: Perform,
+) -> Iterator[Search]:
+    """Yield the search of a plan; when it is done, the table of its runs is written.
+
+    Raises
+    ------
+    ValueError
+        If there are no workers.
+    """
+    folder = Path(out) / plan.experiment.name
+    workers = workers_by_default() if workers is None else workers
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, found {workers}")
+    # Cells that an earlier search in the folder asked for keep their numbers.
+    plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
+    with (
+        Store(folder, plan, retry_failed=retry_failed) as store,
+        at_work(workers, executor, perform) as work,
+    ):
+        yield Search(plan, store, work, watch)
+        store.write_table()

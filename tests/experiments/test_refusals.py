@@ -141,3 +141,10 @@ def test_cells_are_listed_in_stretches() -> None:
     assert stretches([3]) == "3"
     assert stretches([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
     assert stretches(range(0, 200, 2)).endswith("78 and 60 more")
+
+
+def test_seeds_fit_into_the_table(tmp_path: Path) -> None:
+    assert plan(tmp_path, seed=2**63 - 2, replications=2).seed_of(0, 1) == 2**63 - 1
+    assert "seed: found a seed of 9223372036854775808" in said(
+        tmp_path, seed=2**63 - 1, replications=2
+    )

@@ -42,6 +42,7 @@ def search(folder: Path, text: str, outcome: Any = noisy, **replaced: str) -> Re
     for old, new in replaced.items():
         assert old in text
         text = text.replace(old, new)
+    folder.mkdir(exist_ok=True)
     perform: Perform = performing(outcome)
     return reverse(written(folder, text), out=folder / "out", workers=1, perform=perform)
 
@@ -187,6 +188,11 @@ def test_a_failed_run_leaves_no_answer(tmp_path: Path) -> None:
     file = written(tmp_path, NOISY)
     with pytest.raises(RunError, match=r"replication 3, failed.*run: out of money"):
         reverse(file, out=tmp_path / "out", workers=1, perform=perform)
+    with pytest.raises(RunError, match="out of money"):
+        reverse(file, out=tmp_path / "out", workers=1, perform=good)
+    again = reverse(file, out=tmp_path / "out", workers=1, perform=good, retry_failed=True)
+    assert (again.runs["status"] == "ok").all()
+    assert again.answers[0].point == search(tmp_path / "new", NOISY).answers[0].point
 
 
 PLANE = """
