@@ -16,14 +16,16 @@ from sim.cli import (
     cascade,
     doctor,
     margin,
+    optimise,
     replay,
+    reverse,
     run,
     schema,
     show,
     sweep,
     validate,
     whatif,
-)  # fmt: skip
+)
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -104,6 +106,8 @@ app.command("run")(run.run)
 app.command("validate")(validate.validate)
 app.command("sweep")(sweep.sweep)
 app.command("query")(sweep.query)
+app.command("reverse")(reverse.reverse)
+app.command("optimise")(optimise.optimise)
 app.command("margin")(margin.margin)
 app.command("whatif")(whatif.whatif)
 app.command("list")(listing.list_bundled)

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from typing import Any
 
 from sim.experiments.task import Row, Task, forget, perform
 
@@ -189,3 +190,47 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+class Crew:
+    """Worker processes of this machine that live through several batches of tasks.
+
+    Parameters
+    ----------
+    workers : int
+        At least 1; one works in this process.
+    function : callable
+        What is done with a task.
+
+    Notes
+    -----
+    Lost tasks are tried once more, as by `on_this_machine`.
+    """
+
+    def __init__(self, workers: int, function: Perform = perform) -> None:
+        self._workers, self._function = workers, function
+        self._stack = ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        forget()
+        self._stack.__exit__(*error)
+
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[Row]:
+        """Yield the rows of a batch as they are finished."""
+        if self._workers == 1:
+            yield from map(self._function, tasks)
+            return
+        source = iter(tasks)
+        while True:
+            lost: list[Task] = []
+            if self._pool is None:
+                self._pool = self._stack.enter_context(_pool(self._workers))
+            yield from _rows(source, self._pool, self._workers, self._function, {}, lost)
+            if not lost:
+                return
+            self._pool = None
+            yield from _one_by_one(lost, self._function)
