@@ -21,7 +21,7 @@ from sim.schema.base import show
 from sim.schema.locator import OVERRIDES, KeyPath
 from sim.schema.yamlfile import dotted, parse_yaml, plain, read_text
 
-GROWS = ("replications", "description", "name")
+GROWS = ("replications", "description", "name", "sensitivity")
 """Keys of an experiment that may change without making it another one."""
 
 
