@@ -12,7 +12,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import doctor, margin, replay, run, schema, sensitivity, show, sweep, validate
+from sim.cli import (
+    discover,
+    doctor,
+    margin,
+    replay,
+    run,
+    schema,
+    sensitivity,
+    show,
+    sweep,
+    validate,
+)
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -94,6 +105,7 @@ app.command("validate")(validate.validate)
 app.command("sweep")(sweep.sweep)
 app.command("query")(sweep.query)
 app.command("sensitivity")(sensitivity.sensitivity)
+app.command("discover")(discover.discover)
 app.command("margin")(margin.margin)
 app.command("list")(listing.list_bundled)
 app.command("show")(show.show)

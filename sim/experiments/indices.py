@@ -147,22 +147,11 @@ def _sobol(settings: SobolIndices, factors: Sequence[str], values: FloatArray) -
 def _morris(
     settings: MorrisEffects, factors: Sequence[str], points: FloatArray, values: FloatArray
 ) -> Indices:
-    cube, names = problem(len(factors)), INDICES["morris"]
-    trajectories = np.arange(len(values)).reshape(settings.samples, len(factors) + 1)
-    generator = _generator(settings)
-
-    def effects(chosen: IntArray) -> FloatArray:
-        """Return the three indices over some trajectories, (3, F)."""
-        order = trajectories[chosen].ravel()
-        found = salib("analyze.morris").analyze(
-            dict(cube), points[order], values[order], num_resamples=1,
-            num_levels=settings.levels, seed=0,
-        )  # fmt: skip
-        return np.array([np.asarray(found[name], dtype=np.float64) for name in names])
-
-    best = effects(np.arange(settings.samples))
-    draws = generator.integers(settings.samples, size=(settings.resamples, settings.samples))
-    half = _z(settings) * _spread(np.array([effects(draw) for draw in draws]))
+    names = INDICES["morris"]
+    effects = elementary_effects(points, values)
+    draws = _generator(settings).integers(len(effects), size=(settings.resamples, len(effects)))
+    best = _moments(effects)
+    half = _z(settings) * _spread(np.array([_moments(effects[draw]) for draw in draws]))
     return Indices(
         [
             {"factor": factor}
@@ -174,6 +163,31 @@ def _morris(
             for k, factor in enumerate(factors)
         ]
     )
+
+
+def _moments(effects: FloatArray) -> FloatArray:
+    """Return mean, mean size and standard deviation of effects, (T, F) to (3, F)."""
+    return np.array([effects.mean(0), np.abs(effects).mean(0), effects.std(0, ddof=1)])
+
+
+def elementary_effects(points: FloatArray, values: FloatArray) -> FloatArray:
+    """Return the change of the values over that of each factor, (T, F), along trajectories.
+
+    Parameters
+    ----------
+    points : (T (F + 1), F) float64 [1]
+        T trajectories, in each of which every factor changes once, by itself.
+    values : (T (F + 1),) float64
+        Value of the metric at each point.
+    """
+    dimension = points.shape[1]
+    steps = np.diff(points.reshape(-1, dimension + 1, dimension), axis=1)
+    changes = np.diff(values.reshape(-1, dimension + 1), axis=1)
+    changed = np.abs(steps).argmax(axis=2)
+    size = np.take_along_axis(steps, changed[:, :, None], axis=2)[:, :, 0]
+    found = np.empty_like(changes)
+    np.put_along_axis(found, changed, changes / size, axis=1)
+    return found
 
 
 def _pawn(

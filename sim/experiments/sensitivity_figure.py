@@ -86,9 +86,9 @@ def _distances(rows: pd.DataFrame, metric: str) -> Figure:
     ax = drawn.add_subplot()
     _bars(ax, ordered, ("median", "maximum"))
     places = np.arange(len(ordered))
-    ax.vlines(ordered["floor"], places - 0.45, places + 0.45, colors="black", linewidth=1.0,
+    ax.vlines(ordered["floor"], places - 0.42, places, colors="black", linewidth=1.0,
               linestyle=(0, (2, 1)), label="below: not told from no effect")  # fmt: skip
-    ax.set_xlim(0.0, 1.0)
+    ax.set_xlim(left=0.0)
     ax.set_xlabel("Kolmogorov-Smirnov distance")
     ax.set_title(metric, loc="left")
     drawn.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -114,9 +114,9 @@ def _bars(ax: Axes, rows: pd.DataFrame, indices: Sequence[str]) -> None:
 
 
 def _looks(indices: Sequence[str]) -> dict[str, Look]:
-    """Return the look of each index, the light one first."""
-    found = looks([*indices][::-1])
-    return {index: found[index] for index in indices}
+    """Return the look of each of two indices, light enough to see whiskers on."""
+    _, hatched, _, light, *_ = looks(["0", "1", "2", "3"]).values()
+    return dict(zip(indices, (hatched, light), strict=True))
 
 
 def _interactions(drawn: Figure, ax: Axes, order: Sequence[str], pairs: pd.DataFrame) -> None:
