@@ -72,7 +72,7 @@ def _emit_tables(result: SensitivityResult) -> None:
     extra = ["floor"] if "floor" in result.frame else []
     for metric in result.metrics:
         rows = result.frame[result.frame["metric"] == metric]
-        sort_by = {"sobol": "ST", "morris": "mu_star", "pawn": "median"}[result.settings.method]
+        sort_by = {"sobol": "ST", "morris": "mu_star", "pawn": "median"}[result.settings.kind]
         rows = rows.sort_values([sort_by, "factor"], ascending=[False, True])
         emit_table(metric, ["factor", *names, *extra], _lines(rows.to_dict("records"), names))
         pairs = result.interactions[result.interactions["metric"] == metric]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from sim.report.style import (
     OTHER_COLOUR,
@@ -53,8 +54,10 @@ def _trade_off(ax: Axes, found: Discovery, styles: dict[str, Look]) -> None:
         best = path[path["chosen"]].iloc[0]
         ax.plot(best["coverage"], best["density"], "o", markersize=9, fillstyle="none",
                 color="black")  # fmt: skip
-        ax.annotate(f"step {best['step']}", (best["coverage"], best["density"]), xytext=(7, 5),
-                    textcoords="offset points", fontsize=SMALL)  # fmt: skip
+        right = best["coverage"] > 0.8
+        ax.annotate(f"step {best['step']}", (best["coverage"], best["density"]),
+                    xytext=(-8 if right else 8, 5), textcoords="offset points", fontsize=SMALL,
+                    ha="right" if right else "left")  # fmt: skip
     base = found.cases / found.points
     ax.axhline(base, color=OTHER_COLOUR, linewidth=0.8, linestyle="--")
     ax.annotate("share of cases everywhere", (0.0, base), xytext=(2, 2),
@@ -86,9 +89,17 @@ def _limits(ax: Axes, rows: list[dict[Any, Any]], styles: dict[str, Look]) -> No
     ax.set_yticks(range(len(rows)), [_name(row) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.7)
     ax.set_xlim(-0.02, 1.02)
-    ax.set_xticks([0.0, 1.0], ["lowest", "highest"])
+    first, last = _ends_of(ax)
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
     ax.grid(visible=False)
     ax.set_title("limits (quasi-p)", loc="left")
+
+
+def _ends_of(ax: Axes) -> list[Text]:
+    """Name the ends of the range of all factors and return their labels."""
+    ax.set_xticks([0.0, 1.0], ["lowest value", "highest value"])
+    return list(ax.get_xticklabels())
 
 
 def _end(row: dict[Any, Any], name: str) -> str:

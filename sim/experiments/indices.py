@@ -92,9 +92,9 @@ def indices_of(
     # SALib divides by spreads that may be 0 in a resample; such a resample counts for nothing.
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if settings.method == "sobol":
+        if settings.kind == "sobol":
             return _sobol(settings, factors, values)
-        if settings.method == "morris":
+        if settings.kind == "morris":
             return _morris(settings, factors, points, values)
         return _pawn(settings, factors, sizes, points, values)
 

@@ -69,11 +69,11 @@ def points_of(settings: Sensitivity, dimension: int) -> FloatArray:
     cube = problem(dimension)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said by `sensitivity` in its own words
-        if settings.method == "sobol":
+        if settings.kind == "sobol":
             found = salib("sample.sobol").sample(
                 cube, settings.samples, calc_second_order=settings.second_order, seed=generator
             )
-        elif settings.method == "morris":
+        elif settings.kind == "morris":
             found = salib("sample.morris").sample(
                 cube, settings.samples, num_levels=settings.levels, seed=generator
             )
@@ -92,7 +92,7 @@ def sampled(settings: Sensitivity, factors: Sequence[Factor]) -> FloatArray:
     that no value lies at the end of an unbounded tail and neighbouring values are one step apart.
     """
     points = points_of(settings, len(factors))
-    if settings.method == "morris":
+    if settings.kind == "morris":
         levels = settings.levels
         for k, factor in enumerate(factors):
             if factor.range is None:

@@ -118,7 +118,7 @@ def settings_of(plan: Plan) -> Sensitivity:
     settings = plan.experiment.sensitivity
     if settings is None:
         source = plan.experiment.source
-        allowed = "a block with method sobol, morris or pawn, and samples"
+        allowed = "a block with kind sobol, morris or pawn, and samples"
         found = Problem(source.file, None, None, "sensitivity", "nothing", allowed)
         raise ScenarioError(found)
     return settings
@@ -196,13 +196,13 @@ def _about_samples(settings: Sensitivity, factors: Sequence[Factor]) -> list[str
     """Return what is wrong with the number of samples."""
     found = []
     samples = settings.samples
-    if settings.method == "sobol" and samples & (samples - 1):
+    if settings.kind == "sobol" and samples & (samples - 1):
         near = 1 << (samples.bit_length() - 1)
         found.append(
             f"{samples:,} samples are no power of 2; a Sobol sequence is balanced only at powers "
             f"of 2, such as {near:,} or {2 * near:,}"
         )
-    if settings.method == "morris":
+    if settings.kind == "morris":
         found += [
             f"{factor.column}: its {_size(factor)} values do not divide the {settings.levels} "
             "levels evenly; steps between them differ in size"
@@ -227,11 +227,11 @@ def _about_noise(metric: str, noise: Noise) -> list[str]:
 def _about_zero(metric: str, settings: Sensitivity, found: Indices) -> list[str]:
     """Return a warning for each index whose intervals reach zero (the floor) for all factors."""
     samples = f"{settings.samples:,} samples are too few, or no factor matters"
-    if settings.method == "pawn":
+    if settings.kind == "pawn":
         if all(row["median_low"] <= row["floor"] for row in found.rows):
             return [f"{metric}: no factor is told from one without effect; {samples}"]
         return []
-    names = {"sobol": ("S1", "ST"), "morris": ("mu_star",)}[settings.method]
+    names = {"sobol": ("S1", "ST"), "morris": ("mu_star",)}[settings.kind]
     return [
         f"{metric}: the intervals of {name} reach 0 for all factors; {samples}"
         for name in names
@@ -241,4 +241,4 @@ def _about_zero(metric: str, settings: Sensitivity, found: Indices) -> list[str]
 
 def columns_shown(settings: Sensitivity) -> tuple[str, ...]:
     """Return the indices of the method, in the order in which they are shown."""
-    return INDICES[settings.method]
+    return INDICES[settings.kind]

@@ -43,9 +43,9 @@ def figure(result: SensitivityResult, metric: str) -> Figure:
         raise ValueError(f"found metric '{metric}'; allowed: one that was analysed, {known}")
     rows = result.frame[result.frame["metric"] == metric]
     with house_style():
-        if result.settings.method == "morris":
+        if result.settings.kind == "morris":
             return _plane(rows, metric)
-        if result.settings.method == "pawn":
+        if result.settings.kind == "pawn":
             return _distances(rows, metric)
         pairs = result.interactions[result.interactions["metric"] == metric]
         return _shares(rows, pairs, metric)

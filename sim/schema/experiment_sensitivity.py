@@ -31,7 +31,7 @@ class _Method(Model):
 class SobolIndices(_Method):
     """Shares of the variance: N (F + 2) cells for F factors, N (2 F + 2) with second order."""
 
-    method: Literal["sobol"] = attribute("Method.", "-", "sobol")
+    kind: Literal["sobol"] = attribute("Method.", "-", "sobol")
     samples: Count = attribute(
         "Base samples N; powers of 2 are best.", "samples", ge=4, le=MOST_SAMPLES
     )
@@ -43,7 +43,7 @@ class SobolIndices(_Method):
 class MorrisEffects(_Method):
     """Elementary effects along r random trajectories: r (F + 1) cells for F factors."""
 
-    method: Literal["morris"] = attribute("Method.", "-", "morris")
+    kind: Literal["morris"] = attribute("Method.", "-", "morris")
     samples: Count = attribute("Trajectories r.", "trajectories", ge=2, le=MOST_SAMPLES)
     levels: Count = attribute(
         "Values that each factor takes, an even number.", "-", 4, ge=2, le=1000
@@ -60,7 +60,7 @@ class MorrisEffects(_Method):
 class PawnIndices(_Method):
     """Distances between distributions: N cells, each factor's range cut into slices."""
 
-    method: Literal["pawn"] = attribute("Method.", "-", "pawn")
+    kind: Literal["pawn"] = attribute("Method.", "-", "pawn")
     samples: Count = attribute("Cells N.", "samples", ge=20, le=MOST_SAMPLES)
     slices: Count = attribute(
         "Parts that a factor's range is cut into; one with fewer values has a slice for each.",
@@ -78,7 +78,7 @@ class PawnIndices(_Method):
         return self
 
 
-Sensitivity = Annotated[SobolIndices | MorrisEffects | PawnIndices, Field(discriminator="method")]
+Sensitivity = Annotated[SobolIndices | MorrisEffects | PawnIndices, Field(discriminator="kind")]
 """Any method."""
 
 
@@ -107,7 +107,7 @@ def sensitivity_findings(
         if len(factor.values) < 2:
             place = ("factors", number, "values")
             yield Finding(place, "one value", "two or more in a sensitivity analysis")
-        elif settings.method == "morris" and not _ascending(factor.values):
+        elif settings.kind == "morris" and not _ascending(factor.values):
             place = ("factors", number, "values")
             found = "values that are not numbers in ascending order"
             yield Finding(place, found, "such numbers for morris; sobol and pawn take any values")
