@@ -70,7 +70,7 @@ def planned(
     scenario = SCENARIO.replace("X: {price: 1}}", f"X: {{price: 1}}{extra}}}")
     (folder / "world.yaml").write_text(scenario)
     text = "\n".join(
-        ["schema_version: 1", "name: known", "scenario: world.yaml", head, block, "factors:",
+        ["schema_version: 1", "name: known", "scenario: world.yaml", head, block, "factors:" if lines else "factors: []",
          *lines, f"metrics: {metrics}", ""]
     )  # fmt: skip
     path = folder / "experiment.yaml"
