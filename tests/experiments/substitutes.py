@@ -69,8 +69,9 @@ def planned(
     extra = "".join(f", X{k}: {{price: 1}}" for k in range(1, 21))
     scenario = SCENARIO.replace("X: {price: 1}}", f"X: {{price: 1}}{extra}}}")
     (folder / "world.yaml").write_text(scenario)
+    first = "factors:" if lines else "factors: []"
     text = "\n".join(
-        ["schema_version: 1", "name: known", "scenario: world.yaml", head, block, "factors:" if lines else "factors: []",
+        ["schema_version: 1", "name: known", "scenario: world.yaml", head, block, first,
          *lines, f"metrics: {metrics}", ""]
     )  # fmt: skip
     path = folder / "experiment.yaml"
