@@ -35,7 +35,10 @@ def discover(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find the settings in which something happens, as boxes of factors (PRIM)."""
+    """Find the settings in which something happens.
+
+    They are boxes of factors (PRIM), found in the runs of any experiment.
+    """
     from sim.cli.console import say
     from sim.core.lexer import ExpressionError
     from sim.experiments.discovery import discover as find

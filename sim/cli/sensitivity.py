@@ -23,9 +23,9 @@ def sensitivity(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run the sensitivity analysis of an experiment: Sobol, Morris or PAWN.
+    """Tell which factors of an experiment matter.
 
-    The same command again goes on where this one stopped.
+    By Sobol indices, Morris effects or PAWN, as its block sensitivity says. The same command again goes on where this one stopped.
     """
     from sim.cli.bundled import find_scenario
     from sim.experiments.plan import prepare

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sim.core.errors import RunError, ScenarioError
+from sim.core.errors import MissingExtraError, RunError, ScenarioError
 from sim.experiments.design import cells_of
 from sim.experiments.indices import indices_of
 from sim.experiments.noise import noise_of
@@ -225,6 +226,14 @@ def test_an_experiment_without_the_block_or_without_factors_is_refused(tmp_path:
     path.write_text(text)
     with pytest.raises(ScenarioError, match="at least one for a sensitivity analysis"):
         prepare(path)
+
+
+def test_without_salib_one_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "SALib.sample.sobol", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'liqsim\[experiments\]'"):
+        three(tmp_path)
 
 
 def test_morris_takes_listed_values_and_distributions_at_the_middles_of_equal_parts(
