@@ -25,7 +25,8 @@ def sensitivity(
 ) -> None:
     """Tell which factors of an experiment matter.
 
-    By Sobol indices, Morris effects or PAWN, as its block sensitivity says. The same command again goes on where this one stopped.
+    By Sobol indices, Morris effects or PAWN, as its block sensitivity says. The same command
+    again goes on where this one stopped.
     """
     from sim.cli.bundled import find_scenario
     from sim.experiments.plan import prepare
