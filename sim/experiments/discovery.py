@@ -102,7 +102,8 @@ def discover(
         How many boxes to look for, each among the points outside those before.
     step : int, optional
         Step of the first trajectory that is chosen. Left out: the step with the highest harmonic
-        mean of coverage and density, of equals the one with fewest restrictions.
+        mean of coverage and density (of later boxes, coverage of the cases outside those
+        before), of equals the one with fewest restrictions.
 
     Raises
     ------
@@ -138,7 +139,7 @@ def discover(
         if len(path) == 1:
             warnings.append(f"box {number}: nothing raises the density; there is no such box")
             break
-        chosen = _choice(path, cases, step if number == 1 else None)
+        chosen = _choice(path, step if number == 1 else None)
         rows += _steps(number, path, chosen, points, cases)
         best = simplified(path[chosen], columns, interest, among)
         told = _limits(number, best, columns, interest, among)
@@ -168,8 +169,9 @@ def _discovery(
     )
 
 
-def _choice(path: Sequence[Box], cases: int, step: int | None) -> int:
+def _choice(path: Sequence[Box], step: int | None) -> int:
     """Return the step of a trajectory that is taken."""
+    cases = path[0].cases
     if step is not None:
         if not 0 <= step < len(path):
             raise IndexError(f"step must be from 0 to {len(path) - 1}, found {step}")

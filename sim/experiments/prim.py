@@ -18,8 +18,9 @@ def trajectory(
     peel: float = 0.05,
     paste: float = 0.05,
     mass: float = 0.05,
+    patient: bool = True,
 ) -> list[Box]:
-    """Return the boxes from the whole space to the smallest, each within the one before.
+    """Return the boxes from the whole space to the densest, step by step.
 
     Parameters
     ----------
@@ -33,6 +34,9 @@ def trajectory(
         Share of the points in the box that a step cuts off, or adds again.
     mass : float [1]
         Least share of all N points that a box holds.
+    patient : bool
+        Whether to go on where no single step raises the density, in case a later one does; a
+        stray case in a corner then ends nothing.
 
     Raises
     ------
@@ -44,8 +48,10 @@ def trajectory(
     Peeling cuts off the lowest or highest `peel` of a number, between two different values, or
     one word, whichever raises the density most per point lost,
     ``(density after - density before) / points lost``, until nothing raises it or the box would
-    be too small. Pasting adds again what raises it [1]_; boxes that it made end the list. Among
-    equal steps the one that restricts fewer factors wins, then the first factor, upper end first.
+    be too small. Patience takes the step that leaves the highest density where none raises it;
+    what comes after the densest box is forgotten. Pasting adds again what raises the density of
+    that box [1]_; boxes that it made end the list. Among equal steps the one that restricts fewer
+    factors wins, then the first factor, upper end first.
 
     References
     ----------
@@ -55,8 +61,13 @@ def trajectory(
     everywhere = np.ones(len(interest), dtype=np.bool_) if among is None else among
     boxes = [whole(columns, interest, everywhere)]
     least = mass * len(interest)
-    while (box := _best(boxes[-1], _peels(boxes[-1], columns, interest, peel), least)) is not None:
+    while boxes[-1].density < 1.0:
+        box = _best(boxes[-1], _peels(boxes[-1], columns, interest, peel), least, any_way=patient)
+        if box is None:
+            break
         boxes.append(box)
+    densest = max(range(len(boxes)), key=lambda step: (boxes[step].density, -step))
+    boxes = boxes[: densest + 1]
     while True:
         wider = _pastes(boxes[-1], columns, interest, everywhere, paste)
         box = _best(boxes[-1], wider, least)
@@ -79,18 +90,28 @@ def _check(
             raise ValueError(f"{found} for {len(interest)} points")
 
 
-def _best(box: Box, candidates: Iterator[Box], least: float) -> Box | None:
-    """Return the candidate with the highest gain of density per point, or None without one."""
-    found: Box | None = None
-    best = (0.0, 0)
+def _best(
+    box: Box, candidates: Iterator[Box], least: float, *, any_way: bool = False
+) -> Box | None:
+    """Return the candidate with the highest gain of density per point.
+
+    Where none gains: the one with the highest density if `any_way`, else None.
+    """
+    gaining: tuple[tuple[float, int], Box] | None = None
+    densest: tuple[tuple[float, int, int], Box] | None = None
     for other in candidates:
-        if other.points == box.points or other.points < least or not other.points:
+        if other.points == box.points or other.points < max(least, 1.0):
             continue
         gain = (other.density - box.density) / abs(other.points - box.points)
         score = (gain, -other.restricted)
-        if gain > 0 and (found is None or score > best):
-            found, best = other, score
-    return found
+        if gain > 0 and (gaining is None or score > gaining[0]):
+            gaining = score, other
+        dense = (other.density, other.points, -other.restricted)
+        if any_way and (densest is None or dense > densest[0]):
+            densest = dense, other
+    if gaining is not None:
+        return gaining[1]
+    return None if densest is None else densest[1]
 
 
 def _peels(box: Box, columns: Sequence[Column], interest: BoolArray, share: float) -> Iterator[Box]:

@@ -48,7 +48,9 @@ def test_every_box_is_that_of_ema_workbench(seed: int, words: bool) -> None:
     frame, interest = world(seed, words)
     prim = Prim(frame, interest.astype(int), threshold=0.05)
     theirs = prim.find_box()
-    ours = trajectory(columns_of(frame), interest)
+    ours = trajectory(columns_of(frame), interest, patient=False)
+    patient = trajectory(columns_of(frame), interest)
+    assert patient[-1].density >= ours[-1].density
     assert len(ours) == len(theirs.peeling_trajectory)
     rows = theirs.peeling_trajectory.to_dict("records")
     for box, row, limits in zip(ours, rows, theirs.box_lims, strict=True):
@@ -97,9 +99,11 @@ def test_boxes_obey_their_definition(seed: int, peel: float, mass: float) -> Non
     frame = pd.DataFrame({"x": rng.random(80), "k": rng.integers(0, 4, 80)})
     frame["w"] = rng.choice(["u", "v"], 80)
     interest = rng.random(80) < 0.1 + 0.8 * (frame["x"] > 0.5).to_numpy()
-    boxes = trajectory(columns_of(frame), interest, peel=peel, mass=mass)
-    densities = [box.density for box in boxes]
+    hasty = trajectory(columns_of(frame), interest, peel=peel, mass=mass, patient=False)
+    densities = [box.density for box in hasty]
     assert densities == sorted(densities)
+    boxes = trajectory(columns_of(frame), interest, peel=peel, mass=mass)
+    assert boxes[-1].density == max(box.density for box in boxes)
     assert all(box.points >= mass * 80 for box in boxes)
     for box in boxes:
         inside = np.ones(80, dtype=np.bool_)
@@ -120,6 +124,16 @@ def test_the_order_of_points_does_not_matter(seed: int) -> None:
     ours = trajectory(columns_of(frame), interest)
     shuffled = trajectory(columns_of(frame.iloc[order]), interest[order])
     assert [box.limits for box in ours] == [box.limits for box in shuffled]
+
+
+def test_one_stray_case_in_a_corner_does_not_end_the_peeling() -> None:
+    """20 points in a row, cases at the low end and a stray one at the high end."""
+    values = np.arange(20.0)
+    interest = (values < 5) | (values == 19)
+    column = [Column("x", values)]
+    assert len(trajectory(column, interest, mass=0.1, patient=False)) == 1
+    best = trajectory(column, interest, mass=0.1)[-1]
+    assert (best.density, best.cases, best.limits) == (1.0, 5, ((-np.inf, 4.5),))
 
 
 def test_a_cut_lies_between_two_different_values() -> None:
