@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from sim.experiments.sensitivity_figure import short
 from sim.report.style import (
     OTHER_COLOUR,
     SMALL,
@@ -64,8 +65,8 @@ def _trade_off(ax: Axes, found: Discovery, styles: dict[str, Look]) -> None:
                 textcoords="offset points", fontsize=TINY, color="#666666")  # fmt: skip
     ax.set_xlim(0.0, 1.04)
     ax.set_ylim(0.0, 1.06)
-    ax.set_xlabel("coverage: share of the cases in the box")
-    ax.set_ylabel("density: share of the box that are cases")
+    ax.set_xlabel("coverage: share of cases caught")
+    ax.set_ylabel("density: share of cases inside")
     ax.set_title(found.where if len(found.where) <= 44 else f"{found.where[:43]}…", loc="left")
 
 
@@ -73,11 +74,12 @@ def _limits(ax: Axes, rows: list[dict[Any, Any]], styles: dict[str, Look]) -> No
     """Draw each restriction as the part of the factor's range that it leaves."""
     for place, row in enumerate(rows):
         look = styles[f"box {row['box']}"]
-        ax.plot([0.0, 1.0], [place, place], color=OTHER_COLOUR, linewidth=0.8, zorder=1)
         if isinstance(row["words"], str):
-            ax.text(0.0, place - 0.16, row["words"], fontsize=SMALL, va="bottom")
-            ax.plot([0.0], [place], marker=look.marker, color=look.colour)
+            ax.plot([0.01], [place], marker=look.marker, color=look.colour)
+            said = f"{row['words']} ({row['p_words']:.1g})"
+            ax.text(0.05, place, said, fontsize=SMALL, va="center")
             continue
+        ax.plot([0.0, 1.0], [place, place], color=OTHER_COLOUR, linewidth=0.8, zorder=1)
         width = row["highest"] - row["lowest"]
         low = 0.0 if np.isnan(row["low"]) else (row["low"] - row["lowest"]) / width
         high = 1.0 if np.isnan(row["high"]) else (row["high"] - row["lowest"]) / width
@@ -86,7 +88,7 @@ def _limits(ax: Axes, rows: list[dict[Any, Any]], styles: dict[str, Look]) -> No
         for end, name, side in ((low, "low", "left"), (high, "high", "right")):
             if not np.isnan(row[name]):
                 ax.text(end, place - 0.2, _end(row, name), fontsize=TINY, ha=side, va="bottom")
-    ax.set_yticks(range(len(rows)), [_name(row) for row in rows])
+    ax.set_yticks(range(len(rows)), short([str(row["factor"]) for row in rows], 24))
     ax.set_ylim(len(rows) - 0.4, -0.7)
     ax.set_xlim(-0.02, 1.02)
     first, last = _ends_of(ax)
@@ -104,8 +106,3 @@ def _ends_of(ax: Axes) -> list[Text]:
 
 def _end(row: dict[Any, Any], name: str) -> str:
     return f"{row[name]:.4g} ({row[f'p_{name}']:.1g})"
-
-
-def _name(row: dict[Any, Any], most: int = 24) -> str:
-    name = str(row["factor"])
-    return name if len(name) <= most else f"…{name[1 - most :]}"

@@ -71,7 +71,7 @@ def _shares(rows: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figure:
         drawn = new_figure(max(2.9, _height(ordered)))
         left, right = drawn.subplots(1, 2, width_ratios=[1.15, 1.0])
         _interactions(drawn, right, ordered["factor"].tolist(), pairs)
-    _bars(left, ordered, ("S1", "ST"))
+    _bars(left, ordered, ("S1", "ST"), 28 if pairs.empty else 18)
     left.set_xlabel("share of the variance")
     left.set_xlim(left=min(0.0, left.get_xlim()[0]))
     left.set_title(metric, loc="left")
@@ -95,7 +95,7 @@ def _distances(rows: pd.DataFrame, metric: str) -> Figure:
     return drawn
 
 
-def _bars(ax: Axes, rows: pd.DataFrame, indices: Sequence[str]) -> None:
+def _bars(ax: Axes, rows: pd.DataFrame, indices: Sequence[str], letters: int = 28) -> None:
     """Draw one group of horizontal bars per factor, the first row on top."""
     places = np.arange(len(rows))
     width = 0.8 / len(indices)
@@ -107,7 +107,7 @@ def _bars(ax: Axes, rows: pd.DataFrame, indices: Sequence[str]) -> None:
         ax.barh(at, value, width, color=look.colour, hatch=look.hatch or None, edgecolor="white",
                 linewidth=0.25, label=SAID[index])  # fmt: skip
         ax.errorbar(value, at, xerr=half, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.8)
-    ax.set_yticks(places, _short(rows["factor"].tolist()))
+    ax.set_yticks(places, short(rows["factor"].tolist(), letters))
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
     ax.axvline(0.0, color="black", linewidth=0.6)
@@ -137,12 +137,12 @@ def _interactions(drawn: Figure, ax: Axes, order: Sequence[str], pairs: pd.DataF
         colour = "white" if strong else "black" if told[j, k] else "#777777"
         ax.text(k, j - 1, f"{grid[j, k]:.2f}", ha="center", va="center", fontsize=TINY,
                 color=colour, weight="bold" if told[j, k] else "normal")  # fmt: skip
-    names = _short(order)
+    names = short(order, 18)
     ax.set_xticks(range(count - 1), names[:-1], rotation=35, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(count - 1), names[1:])
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
-    ax.set_title("interactions of two (bold: without 0)", loc="left")
+    ax.set_title("interactions (bold: not 0)", loc="left")
     drawn.colorbar(image, ax=ax, shrink=0.8, label="share of the variance")
 
 
@@ -165,7 +165,7 @@ def _plane(rows: pd.DataFrame, metric: str) -> Figure:
         ax.annotate(f"σ = {slope:g} μ*: {said}", (end, slope * end), xytext=(-3, 3),
                     textcoords="offset points", ha="right", fontsize=TINY,
                     color="#666666")  # fmt: skip
-    for name, a, b in zip(_short(ordered["factor"].tolist()), x, y, strict=True):
+    for name, a, b in zip(short(ordered["factor"].tolist()), x, y, strict=True):
         ax.annotate(name, (a, b), xytext=(5, 4), textcoords="offset points", fontsize=SMALL)
     ax.set_xlim(0.0, right)
     ax.set_ylim(min(0.0, -0.03 * top), top)
@@ -175,9 +175,16 @@ def _plane(rows: pd.DataFrame, metric: str) -> Figure:
     return drawn
 
 
-def _short(names: Sequence[str], most: int = 28) -> list[str]:
-    """Return names that leave room for the bars; the end of a path says most."""
-    return [name if len(name) <= most else f"…{name[1 - most :]}" for name in names]
+def short(names: Sequence[str], most: int = 28) -> list[str]:
+    """Return names that leave room: the start of a word, the end of a path."""
+    return [
+        name
+        if len(name) <= most
+        else f"…{name[1 - most :]}"
+        if "." in name
+        else f"{name[: most - 1]}…"
+        for name in names
+    ]
 
 
 def save(result: SensitivityResult) -> list[Path]:
