@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from sim.experiments.plan import Plan
     from sim.experiments.sweep import SweepResult, Watch
 
-ExperimentFile = Annotated[str, typer.Argument(metavar="FILE", help="Experiment file.")]
+ExperimentFile = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="Experiment file, or the name of a bundled experiment."),
+]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Processes at work; as many as cores by default."),
@@ -51,12 +54,12 @@ def sweep(
 
     The same command again goes on where this one stopped.
     """
-    from sim.cli.bundled import find_scenario
+    from sim.cli.bundled import find_experiment, find_scenario
     from sim.experiments.plan import prepare
 
     values = pairs(overrides or (), "--set", SET_EXAMPLE)
     result_folder(out)
-    plan = prepare(file, find_scenario, values)
+    plan = prepare(find_experiment(file), find_scenario, values)
     gate = _gate(fail_if, plan)
     result = run_plan(plan, out, workers, dask, quiet=quiet)
     verdict = None if gate is None else _judge(gate, result)

@@ -62,6 +62,10 @@ VENUE_FIGURES = (
 """Figures of a venue."""
 
 
+TEXTS = ("scenario", "run_id")
+"""Figures that are no numbers."""
+
+
 def known_figures(scenario: Scenario) -> dict[str, Any]:
     """Return a table with the name of every figure that a run's summary will hold."""
     figures: dict[str, Any] = dict.fromkeys(name for names in GROUPS.values() for name in names)

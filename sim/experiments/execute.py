@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -51,22 +52,28 @@ def on_this_machine(
     while True:
         lost: list[Task] = []
         with _pool(workers) as pool:
-            yield from on_executor(source, pool, workers, function, lost)
+            yield from _rows(source, pool, workers, function, {}, lost)
         if not lost:
             return
-        for task in lost:
-            with _pool(1) as alone:
-                again: list[Task] = []
-                yield from on_executor(iter([task]), alone, 1, function, again)
-            yield from (_died(task) for task in again)
+        yield from _one_by_one(lost, function)
+
+
+def _one_by_one(tasks: Iterable[Task], function: Perform) -> Iterator[Row]:
+    """Yield the rows of tasks each of which may kill its worker."""
+    rest = deque(tasks)
+    while rest:
+        with _pool(1) as alone:
+            alive = True
+            while rest and alive:
+                task = rest.popleft()
+                future = alone.submit(function, task)
+                row = _row_of(future, task)
+                alive = row is not None
+                yield _died(task) if row is None else row
 
 
 def on_executor(
-    tasks: Iterable[Task],
-    executor: Executor,
-    workers: int,
-    function: Perform = perform,
-    lost: list[Task] | None = None,
+    tasks: Iterable[Task], executor: Executor, workers: int, function: Perform = perform
 ) -> Iterator[Row]:
     """Yield the rows of tasks as any `concurrent.futures.Executor` finishes them.
 
@@ -80,38 +87,45 @@ def on_executor(
         How many work at once; three times as many tasks are under way.
     function : callable
         What is done with a task.
-    lost : list of Task, optional
-        Receives the tasks that a broken pool lost, and no further task is begun then; without
-        it they become failed rows.
     """
-    source = iter(tasks)
     under_way: dict[Future[Row], Task] = {}
-    gone: list[Task] = [] if lost is None else lost
+    lost: list[Task] = []
     try:
-        while True:
-            while not gone and len(under_way) < AHEAD * workers:
-                task = next(source, None)
-                if task is None:
-                    break
-                try:
-                    under_way[executor.submit(function, task)] = task
-                except BrokenProcessPool:
-                    gone.append(task)
-            if not under_way:
-                break
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                task = under_way.pop(future)
-                row = _row_of(future, task)
-                if row is None:
-                    gone.append(task)
-                else:
-                    yield row
+        yield from _rows(iter(tasks), executor, workers, function, under_way, lost)
     finally:
         for future in under_way:
             future.cancel()
-    if lost is None:
-        yield from map(_died, gone)
+    yield from map(_died, lost)
+
+
+def _rows(
+    source: Iterator[Task],
+    executor: Executor,
+    workers: int,
+    function: Perform,
+    under_way: dict[Future[Row], Task],
+    lost: list[Task],
+) -> Iterator[Row]:
+    """Yield rows as they are finished; once the pool broke, begin nothing and note what it lost."""
+    while True:
+        while not lost and len(under_way) < AHEAD * workers:
+            task = next(source, None)
+            if task is None:
+                break
+            try:
+                under_way[executor.submit(function, task)] = task
+            except BrokenProcessPool:
+                lost.append(task)
+        if not under_way:
+            return
+        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = under_way.pop(future)
+            row = _row_of(future, task)
+            if row is None:
+                lost.append(task)
+            else:
+                yield row
 
 
 def _row_of(future: Future[Row], task: Task) -> Row | None:

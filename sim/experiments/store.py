@@ -3,34 +3,43 @@
 ::
 
     <out>/<name>/experiment.json   what the experiment is; its folder belongs to no other
-    <out>/<name>/journal.jsonl     one line per finished run, appended and flushed to the disk
+    <out>/<name>/journal.jsonl     one line per finished run, written as it ends
     <out>/<name>/runs.parquet      the same as a table, made of the journal; written beside, renamed
     <out>/<name>/runs/...          folders of the runs, where they are kept
 
-A line that was cut off by a crash is dropped when the folder is opened again, and its run is done
-again. The table can be lost or broken: it is made anew from the journal.
+A broken line, such as one cut off by a crash, is dropped when the folder is opened again, and its
+run is done again. The table can be lost or broken: it is made anew from the journal. Killing the
+program loses no line; a power cut may lose those of the last half second.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from sim.core.errors import Problem, RunError, ScenarioError
+from sim.experiments.journal import (
+    IDENTITY,
+    JOURNAL,
+    LOCK,
+    cut,
+    parsed,
+    read_identity,
+    without_broken_lines,
+)
+from sim.experiments.locking import lock
 from sim.experiments.plan import Plan
+from sim.experiments.table import write_table
 from sim.experiments.task import Row
-from sim.schema.base import show
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-IDENTITY, JOURNAL, RUNS, LOCK = "experiment.json", "journal.jsonl", "runs.parquet", ".lock"
-"""Files of the folder."""
+SYNC_SECONDS = 0.5
+"""Least time between two waits for the disk; a power cut can cost the runs of that time."""
 
 
 class Store:
@@ -58,7 +67,9 @@ class Store:
         """Broken lines of the journal that were found; their runs are done again."""
         self._runs_of_cell = plan.experiment.replications
         self._done = bytearray(plan.runs)
-        self._journal: IO[bytes] | None = None
+        self._journal: FileIO | None = None
+        self._length = 0
+        self._synced = 0.0
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Store:
@@ -67,7 +78,8 @@ class Store:
             self._lock_folder()
             self._claim()
             self._read_journal()
-            self._journal = (self.folder / JOURNAL).open("ab")
+            self._journal = (self.folder / JOURNAL).open("ab", buffering=0)
+            self._length = self._journal.seek(0, os.SEEK_END)
         except OSError as error:
             self.close()
             raise RunError(f"cannot write to {self.folder}: {error.strerror}") from error
@@ -81,9 +93,12 @@ class Store:
 
     def close(self) -> None:
         """Close the journal and let others write the folder."""
-        for stream in (self._journal, self._lock):
-            if stream is not None:
-                stream.close()
+        if self._journal is not None:
+            with suppress(OSError):  # what a full disk did not take was said when it was written
+                os.fsync(self._journal.fileno())
+            self._journal.close()
+        if self._lock is not None:
+            self._lock.close()
         self._journal = self._lock = None
 
     @property
@@ -107,25 +122,32 @@ class Store:
         line = json.dumps(
             {**row, "attempt": 0, "factors": dict(values)}, allow_nan=False, default=str
         )
-        start = self._journal.tell()
         try:
-            self._journal.write(line.encode() + b"\n")
-            self._journal.flush()
-            os.fsync(self._journal.fileno())
+            self._append(line.encode() + b"\n")
         except OSError as error:
-            _cut(self.folder / JOURNAL, start)
+            cut(self.folder / JOURNAL, self._length)
             raise RunError(
                 f"cannot write to {self.folder}: {error.strerror}; {self.finished:,} finished runs "
                 "are kept, the same command goes on where this one stopped"
             ) from error
         self._done[row["cell"] * self._runs_of_cell + row["replication"]] = 1
 
+    def _append(self, data: bytes) -> None:
+        """Write a line at once; to the disk itself at most every `SYNC_SECONDS`."""
+        assert self._journal is not None
+        left = memoryview(data)
+        while left:
+            left = left[self._journal.write(left) :]
+        now = time.monotonic()
+        if now - self._synced >= SYNC_SECONDS:
+            os.fsync(self._journal.fileno())
+            self._synced = now
+        self._length += len(data)
+
     def _lock_folder(self) -> None:
-        self._lock = (self.folder / LOCK).open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{self.folder} is being written by another process") from None
+        self._lock = (self.folder / LOCK).open("a")
+        if not lock(self._lock):
+            raise RunError(f"{self.folder} is being written by another process")
 
     def _claim(self) -> None:
         """Make the folder this experiment's, or refuse one that is another's."""
@@ -152,81 +174,19 @@ class Store:
         path = self.folder / JOURNAL
         if not path.exists():
             return
-        end = 0
         with path.open("rb") as stream:
             for line in stream:
-                if not line.endswith(b"\n"):
-                    self.dropped += 1
-                    break
-                end += len(line)
-                row = _parsed(line)
+                row = parsed(line)
                 if row is None:
                     self.dropped += 1
                 elif row["replication"] < self._runs_of_cell and row["cell"] < len(self.plan.cells):
                     self._done[row["cell"] * self._runs_of_cell + row["replication"]] = 1
-        if end < path.stat().st_size:
-            _cut(path, end)
+        if self.dropped:
+            without_broken_lines(path)
 
     def write_table(self) -> Path:
         """Write the table of runs from the journal and return its path."""
         return write_table(self.folder)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, default=str)
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """Return a line of the journal, or None if it is no whole run."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    whole = isinstance(row, dict) and {"cell", "replication", "status", "metrics"} <= row.keys()
-    return row if whole else None
-
-
-def _cut(path: Path, length: int) -> None:
-    """Shorten a file to what was whole."""
-    with path.open("rb+") as stream:
-        stream.truncate(length)
-
-
-def rows_of(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a journal in the order in which they were finished."""
-    path = folder / JOURNAL
-    if not path.exists():
-        return
-    with path.open("rb") as stream:
-        for line in stream:
-            row = _parsed(line)
-            if row is not None:
-                yield row
-
-
-def read_identity(folder: Path) -> dict[str, Any]:
-    """Return what experiment a folder belongs to.
-
-    Raises
-    ------
-    ScenarioError
-        If it is no folder of an experiment.
-    """
-    path = folder / IDENTITY
-    allowed = "the folder of an experiment, as 'liqsim sweep' wrote it"
-    if not folder.is_dir():
-        raise ScenarioError(Problem(str(folder), None, None, "folder", "no such folder", allowed))
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        found = f"a folder without {IDENTITY}"
-        raise ScenarioError(Problem(str(folder), None, None, "folder", found, allowed)) from None
-    except (OSError, ValueError):
-        found = "a file that cannot be read"
-        raise ScenarioError(Problem(str(path), None, None, "file", found, allowed)) from None
-    if not isinstance(found, dict) or "experiment" not in found:
-        raise ScenarioError(Problem(str(path), None, None, "file", show(found), allowed))
-    return found
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -239,121 +199,7 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     return [*keys, *(key.replace("_", " ") for key in rest)]
 
 
-def write_table(folder: Path) -> Path:
-    """Write ``runs.parquet`` from the journal, sorted by cell and replication.
-
-    The work is DuckDB's, which goes to the disk where memory ends; the last attempt of a run
-    counts.
-    """
-    import duckdb
-
-    columns = read_identity(folder)["columns"]
-    target = folder / RUNS
-    scratch = Path(tempfile.mkdtemp(prefix=".runs-", dir=folder))
-    try:
-        made = scratch / RUNS
-        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-            connection.execute(f"SET temp_directory = '{_quoted(scratch / 'spill')}'")
-            connection.execute(
-                f"COPY ({_query(folder / JOURNAL, columns)}) TO '{_quoted(made)}' (FORMAT parquet)"
-            )
-        made.replace(target)
-    except (OSError, duckdb.Error) as error:
-        raise RunError(
-            f"cannot write {target}: {' '.join(str(error).split())}; the journal beside it is "
-            "whole, the same command makes the table again"
-        ) from error
-    finally:
-        import shutil
-
-        shutil.rmtree(scratch, ignore_errors=True)
-    return target
-
-
-def _query(journal: Path, columns: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the query that makes the table of runs of a journal."""
-    figures = [
-        _extracted(table, name, kind)
-        for table in ("factors", "metrics")
-        for name, kind in columns[table].items()
-    ]
-    listed = ", ".join(
-        ["cell", "replication", "seed", *figures, "status", "stage", "message", "run_id",
-         "wall_seconds"]
-    )  # fmt: skip
-    spec = ", ".join(f"'{name}': '{kind}'" for name, kind in _FIXED)
-    return (
-        f"SELECT {listed} FROM read_json('{_quoted(journal)}', format = 'newline_delimited', "
-        f"ignore_errors = true, maximum_object_size = 67108864, columns = {{{spec}}}) "
-        "WHERE cell IS NOT NULL AND status IS NOT NULL "
-        "QUALIFY row_number() OVER (PARTITION BY cell, replication ORDER BY attempt DESC) = 1 "
-        "ORDER BY cell, replication"
-    )
-
-
-_FIXED = (
-    ("cell", "BIGINT"),
-    ("replication", "BIGINT"),
-    ("seed", "BIGINT"),
-    ("attempt", "BIGINT"),
-    ("status", "VARCHAR"),
-    ("stage", "VARCHAR"),
-    ("message", "VARCHAR"),
-    ("run_id", "VARCHAR"),
-    ("wall_seconds", "DOUBLE"),
-    ("factors", "JSON"),
-    ("metrics", "JSON"),
-)
-
-
-def _extracted(table: str, name: str, kind: str) -> str:
-    key = name.replace("'", "''").replace('"', '\\"')
-    column = name.replace('"', '""')
-    return f'CAST({table} ->> \'$."{key}"\' AS {kind}) AS "{column}"'
-
-
-def refreshed(folder: Path) -> Path:
-    """Return the table of runs, made anew if it is missing, broken or behind the journal.
-
-    Raises
-    ------
-    ScenarioError
-        If the folder is no experiment's, or no run of it is finished.
-    """
-    import duckdb
-
-    read_identity(folder)
-    path, journal = folder / RUNS, folder / JOURNAL
-    if not journal.exists():
-        allowed = "at least one; run the experiment"
-        raise ScenarioError(Problem(str(folder), None, None, "runs", "no finished run", allowed))
-    if not path.exists() or path.stat().st_mtime_ns < journal.stat().st_mtime_ns:
-        return write_table(folder)
-    try:
-        with duckdb.connect(":memory:") as connection:
-            connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").fetchone()
-    except duckdb.Error:
-        return write_table(folder)
-    return path
-
-
-def read_runs(folder: Path) -> pd.DataFrame:
-    """Return the table of runs; `refreshed` says when it is made anew."""
-    return _read(refreshed(folder))
-
-
-def _read(path: Path) -> pd.DataFrame:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        return connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").df()
-
-
 def _write_beside(path: Path, text: str) -> None:
     scratch = path.with_name(f".{path.name}.part")
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

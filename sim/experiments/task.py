@@ -10,13 +10,16 @@ from typing import Any
 
 from sim.core.errors import SimError
 from sim.core.expression import Formula, parse_formula
-from sim.core.figures import NotFiniteError
+from sim.core.figures import NotFiniteError, UnknownNameError
 from sim.core.lexer import ExpressionError
 from sim.experiments.plan import Base
 from sim.schema import Scenario
 
 Row = dict[str, Any]
 """One run as JSON has it: cell, replication, seed, status, stage, message, figures."""
+
+WHATEVER: tuple[type[Exception], ...] = (Exception,)
+"""Errors of a run that become its row: all but an interruption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def perform(task: Task) -> Row:
     }
     try:
         _fill(row, task)
-    except (SimError, MemoryError, OSError, ArithmeticError, ValueError, KeyError) as error:
+    except WHATEVER as error:
         row["message"] = _message(error)
     row["wall_seconds"] = time.perf_counter() - began
     row["worker"] = os.getpid()
@@ -93,14 +96,12 @@ def _fill(row: Row, task: Task) -> None:
 def figure_of(formula: Formula, summary: dict[str, Any]) -> float | None:
     """Return a formula's value for a summary, or None where it has no finite value.
 
-    Raises
-    ------
-    UnknownNameError
-        If the summary has no such figure.
+    None too where a run has no such figure, such as that of a layer of other cells; names that no
+    cell has were refused before.
     """
     try:
         return formula.value(summary)
-    except NotFiniteError:
+    except (NotFiniteError, UnknownNameError):
         return None
 
 
@@ -121,7 +122,7 @@ _kept: dict[str, Any] = {}
 
 def _scenario(task: Task) -> Scenario:
     """Return the scenario of a task; the one of the task before is kept, cells come together."""
-    key = (task.base, task.overrides)
+    key = (task.base, task.cell, repr(task.overrides))  # as text, since True equals 1
     if _kept.get("key") != key:
         _kept["scenario"] = task.base.scenario(task.overrides)
         _kept["key"] = key

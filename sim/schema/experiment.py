@@ -17,6 +17,9 @@ from sim.schema.units import Count, FilePath, Quantity, Slug
 MOST_RUNS = 10_000_000
 """Runs of the largest experiment."""
 
+SEEDS_OF_CELL = 1_000_000
+"""Distance between the seeds of neighbouring cells where they do not share theirs."""
+
 TAKEN = (
     "cell", "replication", "seed", "status", "stage", "message", "run_id", "wall_seconds",
 )  # fmt: skip
@@ -31,7 +34,9 @@ def _one_or_many(value: Any) -> Any:
 class Factor(Model):
     """Something that differs between the cells of an experiment."""
 
-    path: Annotated[list[str], BeforeValidator(_one_or_many)] = attribute(
+    path: Annotated[
+        list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
+    ] = attribute(
         "Where the value goes in the scenario: keys joined by dots, items of lists by number. A "
         "list of paths gets the same value everywhere.",
         "-",
@@ -181,9 +186,9 @@ class Experiment(Model):
         "Which factors matter; takes the place of the design.", "-", None
     )
     factors: list[Factor] = attribute("What differs between cells.", "-", factory=list)
-    metrics: list[Annotated[Metric, BeforeValidator(_metric)]] = attribute(
-        "What is written down of each run.", "-", min_length=1
-    )
+    metrics: list[
+        Annotated[Metric, BeforeValidator(_metric, json_schema_input_type=str | Metric)]
+    ] = attribute("What is written down of each run.", "-", min_length=1)
     keep: Literal["metrics", "summary", "runs"] = attribute(
         "What is kept of each run: the metrics alone, its whole summary too, or its folder.",
         "-",
@@ -199,8 +204,13 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _coherent(self) -> Experiment:
-        refuse("experiment", [*self._names(), *self._design_findings()])
+        refuse("experiment", [*self._names(), *self._seeds(), *self._design_findings()])
         return self
+
+    def _seeds(self) -> Iterator[Finding]:
+        if not self.common_random_numbers and self.replications > SEEDS_OF_CELL:
+            found = f"{self.replications:,} runs of a cell without common random numbers"
+            yield Finding(("replications",), found, f"at most {SEEDS_OF_CELL:,}")
 
     def _names(self) -> Iterator[Finding]:
         """Yield columns that are named twice."""

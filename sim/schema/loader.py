@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sim.core.errors import Problem, ScenarioError
 from sim.schema.base import show
 from sim.schema.experiment import Experiment
-from sim.schema.locator import KeyPath, Source
+from sim.schema.locator import Source
 from sim.schema.overrides import apply_overrides
 from sim.schema.problems import problems_of
 from sim.schema.scenario import Scenario
@@ -69,7 +69,7 @@ def load_mapping(
     """
     source = source or Source("<mapping>", Path(base_dir))
     _need_mapping(data, source, Scenario)
-    changed: frozenset[KeyPath] = frozenset()
+    changed = source.overridden
     if overrides:
         data, changed = apply_overrides(data, overrides)
     source = Source(source.file, source.base_dir, source.places, changed)
