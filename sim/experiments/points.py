@@ -15,7 +15,8 @@ from sim.core.figures import NotFiniteError, UnknownNameError, unknown_name
 from sim.core.lexer import ExpressionError
 from sim.experiments.boxes import Column
 from sim.experiments.gate import judge, nested_row, parse_gate
-from sim.experiments.store import read_identity, read_runs
+from sim.experiments.journal import read_identity
+from sim.experiments.table import read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
