@@ -28,13 +28,13 @@ def sensitivity(
     By Sobol indices, Morris effects or PAWN, as its block sensitivity says. The same command
     again goes on where this one stopped.
     """
-    from sim.cli.bundled import find_scenario
+    from sim.cli.bundled import find_experiment, find_scenario
     from sim.experiments.plan import prepare
     from sim.experiments.sensitivity import analysed, settings_of
 
     values = pairs(overrides or (), "--set", SET_EXAMPLE)
     result_folder(out)
-    plan = prepare(file, find_scenario, values)
+    plan = prepare(find_experiment(file), find_scenario, values)
     settings_of(plan)
     result = analysed(run_plan(plan, out, workers, dask, quiet=quiet))
     files = result.save()
