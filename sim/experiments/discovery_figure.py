@@ -55,7 +55,7 @@ def _trade_off(ax: Axes, found: Discovery, styles: dict[str, Look]) -> None:
         best = path[path["chosen"]].iloc[0]
         ax.plot(best["coverage"], best["density"], "o", markersize=9, fillstyle="none",
                 color="black")  # fmt: skip
-        right = best["coverage"] > 0.8
+        right = best["coverage"] > 0.88
         ax.annotate(f"step {best['step']}", (best["coverage"], best["density"]),
                     xytext=(-8 if right else 8, 5), textcoords="offset points", fontsize=SMALL,
                     ha="right" if right else "left")  # fmt: skip

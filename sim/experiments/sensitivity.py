@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sim.schema.experiment import Factor
     from sim.schema.experiment_sensitivity import Sensitivity
 
+ALIKE = 0.1
+"""Share of cells that differ from the commonest value under which they are few."""
+
 
 @dataclass(frozen=True)
 class SensitivityResult:
@@ -153,6 +156,7 @@ def analysed(result: SweepResult) -> SensitivityResult:
         luck.append({"metric": metric, "replications": noise.replications,
                      "share": noise.share, "needed": noise.needed})  # fmt: skip
         warnings += _about_noise(metric, noise)
+        warnings += _about_alike(metric, values.mean(axis=1))
         warnings += _about_zero(metric, settings, found)
     if not rows:
         raise RunError(f"nothing to analyse; {'; '.join(refused)}; the runs are kept")
@@ -221,6 +225,18 @@ def _about_noise(metric: str, noise: Noise) -> list[str]:
     return [
         f"{metric}: luck is {noise.share:.0%} of the variance between the means of cells, "
         f"which raises total effects by up to as much; {runs} are too few{more}"
+    ]
+
+
+def _about_alike(metric: str, means: FloatArray) -> list[str]:
+    """Return a warning where a metric is the same in nearly all cells, such as no loss."""
+    found, counts = np.unique(means, return_counts=True)
+    others = len(means) - int(counts.max())
+    if others > ALIKE * len(means):
+        return []
+    return [
+        f"{metric}: it is {found[counts.argmax()]:.6g} in all but {others:,} of {len(means):,} "
+        "cells; the indices and their intervals rest on these few"
     ]
 
 

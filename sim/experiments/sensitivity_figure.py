@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MOST_FACTORS = 40
 """Factors that are drawn, the strongest ones; all of them are in the table."""
 
+LEAST_COLOURED = 0.2
+"""Interaction that has the full colour at least, so that a weak one does not look strong."""
+
 SAID = {
     "S1": "first order: alone",
     "ST": "total: with interactions",
@@ -64,17 +67,22 @@ def _height(rows: pd.DataFrame) -> float:
 def _shares(rows: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> Figure:
     """Draw first-order and total indices, and interactions where they are known."""
     ordered = _strongest(rows, "ST")
-    if pairs.empty:
+    few = len(pairs) < 2
+    title = metric
+    if few:
         drawn = new_figure(_height(ordered))
         left = drawn.add_subplot()
     else:
         drawn = new_figure(max(2.9, _height(ordered)))
         left, right = drawn.subplots(1, 2, width_ratios=[1.15, 1.0])
         _interactions(drawn, right, ordered["factor"].tolist(), pairs)
-    _bars(left, ordered, ("S1", "ST"), 28 if pairs.empty else 18)
+    _bars(left, ordered, ("S1", "ST"), 28 if few else 18)
     left.set_xlabel("share of the variance")
     left.set_xlim(left=min(0.0, left.get_xlim()[0]))
-    left.set_title(metric, loc="left")
+    for pair in pairs.to_dict("records") if few else ():
+        half = pair["S2_high"] - pair["S2"]
+        title = f"{metric} (interaction {pair['S2']:.2f} ± {half:.2f})"
+    left.set_title(title, loc="left")
     drawn.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return drawn
 
@@ -130,7 +138,7 @@ def _interactions(drawn: Figure, ax: Axes, order: Sequence[str], pairs: pd.DataF
             k, j = sorted((place[row["factor"]], place[row["other"]]))
             grid[j, k] = row["S2"]
             told[j, k] = row["S2_low"] > 0 or row["S2_high"] < 0
-    most = max(float(np.nanmax(np.abs(grid))), 1e-3) if np.isfinite(grid).any() else 1.0
+    most = max(float(np.abs(grid[np.isfinite(grid)]).max(initial=0.0)), LEAST_COLOURED)
     image = ax.imshow(grid[1:, :-1], cmap="PuOr_r", vmin=-most, vmax=most)
     for j, k in zip(*np.nonzero(np.isfinite(grid)), strict=True):
         strong = abs(grid[j, k]) > 0.6 * most

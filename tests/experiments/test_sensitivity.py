@@ -186,6 +186,15 @@ def test_warnings_say_what_stands_against_the_numbers(tmp_path: Path) -> None:
     assert "the intervals of S1 reach 0 for all factors" in said
 
 
+def test_a_metric_that_rarely_differs_is_warned_of(tmp_path: Path) -> None:
+    plan = planned(tmp_path, SOBOL, factors(2, 4.0, 10.0))
+    edge = sorted({cell.values["x1"] for cell in plan.cells})[-2]
+    result = done(plan, tmp_path, lambda v, seed: {"shortfall": float(v["x1"] >= edge)})
+    cells = sum(cell.values["x1"] >= edge for cell in plan.cells)
+    said = f"shortfall: it is 0 in all but {cells} of 64 cells; the indices"
+    assert any(text.startswith(said) for text in result.warnings)
+
+
 MISTAKES = {
     "{kind: sobol, samples: 16}\ndesign: {kind: grid}": ("6:9: design", "makes the cells itself"),
     "{kind: other, samples: 16}": ("5:21: sensitivity.kind", "sobol, morris, pawn"),
