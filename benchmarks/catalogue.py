@@ -226,6 +226,7 @@ def b10(sizes: Sizes) -> tuple[list[Figure], Details]:
     figures = [
         Figure("b10", "workers", done["workers"], "processes"),
         Figure("b10", "run", done["run_seconds"], "s"),
+        Figure("b10", "processor time of a run", done["processor_seconds"] / done["runs"], "s"),
         Figure("b10", "1,000 runs", 1e3 * done["wall_seconds"] / done["runs"], "s", 360.0),
     ]
     return figures, done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -72,17 +73,25 @@ def many(accounts: int, seconds: int, runs: int) -> dict[str, Any]:
     """Time a sweep on all cores, the start of its workers included."""
     warm_up()
     made = plan(accounts, seconds, runs)
+    before = _processor_time()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         frame = sweep(made, out=folder).frame
         whole = time.perf_counter() - began
     return {
+        "processor_seconds": _processor_time() - before,
         "runs": made.runs,
         "failed": int((frame["status"] != "ok").sum()),
         "workers": workers_by_default(),
         "wall_seconds": whole,
         "run_seconds": float(frame["wall_seconds"].median()),
     }
+
+
+def _processor_time() -> float:
+    """Return the processor time of this process and of its children that have ended [s]."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def at_once(task: Task) -> Row:

@@ -38,6 +38,7 @@ FailIf = Annotated[
         help="Exit with 4 if this holds in any cell, such as 'p99(shortfall) > 1e6'.",
     ),
 ]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run those again that failed.")]
 
 
 def sweep(
@@ -46,6 +47,7 @@ def sweep(
     out: Out = Path("results"),
     workers: Workers = None,
     dask: Dask = None,
+    retry_failed: RetryFailed = False,
     as_json: Json = False,
     quiet: Quiet = False,
     fail_if: FailIf = None,
@@ -61,14 +63,20 @@ def sweep(
     result_folder(out)
     plan = prepare(find_experiment(file), find_scenario, values)
     gate = _gate(fail_if, plan)
-    result = run_plan(plan, out, workers, dask, quiet=quiet)
+    result = run_plan(plan, out, workers, dask, quiet=quiet, retry_failed=retry_failed)
     verdict = None if gate is None else _judge(gate, result)
     _print(result, fail_if, verdict, as_json=as_json)
     _decide(fail_if, verdict)
 
 
 def run_plan(
-    plan: Plan, out: Path, workers: int | None, dask: str | None, *, quiet: bool
+    plan: Plan,
+    out: Path,
+    workers: int | None,
+    dask: str | None,
+    *,
+    quiet: bool,
+    retry_failed: bool = False,
 ) -> SweepResult:
     """Run what is missing of a plan, here or on a cluster; Ctrl-C keeps what is finished."""
     from sim.cli.console import say
@@ -79,10 +87,18 @@ def run_plan(
     try:
         with _watching(plan, done, quiet=quiet) as watch:
             if dask is None:
-                return run_sweep(plan, out=out, workers=workers, watch=watch)
+                return run_sweep(
+                    plan, out=out, workers=workers, watch=watch, retry_failed=retry_failed
+                )
             with dask_executor(dask) as (executor, cores):
-                at_once = cores if workers is None else workers
-                return run_sweep(plan, out=out, workers=at_once, executor=executor, watch=watch)
+                return run_sweep(
+                    plan,
+                    out=out,
+                    workers=cores if workers is None else workers,
+                    executor=executor,
+                    watch=watch,
+                    retry_failed=retry_failed,
+                )
     except KeyboardInterrupt:
         say(
             f"interrupted; {done[0]:,} of {plan.runs:,} runs are kept in "
@@ -190,7 +206,8 @@ def _say_failures(result: SweepResult) -> None:
         run = f"cell {row['cell']}, replication {row['replication']}"
         say(f"{run}: {row['stage']}: {row['message']}")
     if len(failures):
-        say(f"{len(failures):,} of {len(result.frame):,} runs failed")
+        counts = f"{len(failures):,} of {len(result.frame):,}"
+        say(f"{counts} runs failed; --retry-failed runs them again")
 
 
 def _decide(fail_if: str | None, verdict: Verdict | None) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
-from sim.experiments.task import Row, Task, perform
+from sim.experiments.task import Row, Task, forget, perform
 
 AHEAD = 3
 """Tasks per worker that are handed out before their turn, so that no worker waits."""
@@ -45,8 +46,11 @@ def on_this_machine(
         What is done with a task.
     """
     if workers == 1:
-        for task in tasks:
-            yield function(task)
+        try:
+            for task in tasks:
+                yield function(task)
+        finally:
+            forget()
         return
     source = iter(tasks)
     while True:
@@ -161,7 +165,7 @@ def _failed(task: Task, message: str) -> Row:
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool whose processes end with it, whatever they are doing."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quietly)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
     try:
         yield pool
     except BaseException:
@@ -173,6 +177,15 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     pool.shutdown()
 
 
-def _quietly() -> None:
-    """Leave Ctrl-C to the process that collects the rows."""
+def _begin() -> None:
+    """Leave Ctrl-C to the process that collects the rows, and end when that does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker once the process that collects its rows is gone, killed or not."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

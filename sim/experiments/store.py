@@ -51,6 +51,8 @@ class Store:
         Made if missing.
     plan : Plan
         The experiment.
+    retry_failed : bool
+        Whether runs that failed count as missing.
 
     Raises
     ------
@@ -60,9 +62,11 @@ class Store:
         If it cannot be written, or another process writes it.
     """
 
-    def __init__(self, folder: str | Path, plan: Plan) -> None:
+    def __init__(self, folder: str | Path, plan: Plan, *, retry_failed: bool = False) -> None:
         self.folder = Path(folder)
         self.plan = plan
+        self._retry_failed = retry_failed
+        self._attempts: dict[int, int] = {}
         self.dropped = 0
         """Broken lines of the journal that were found; their runs are done again."""
         self._runs_of_cell = plan.experiment.replications
@@ -108,7 +112,10 @@ class Store:
 
     def has(self, cell: int, replication: int) -> bool:
         """Whether a run is there."""
-        return bool(self._done[cell * self._runs_of_cell + replication])
+        return bool(self._done[self._place(cell, replication)])
+
+    def _place(self, cell: int, replication: int) -> int:
+        return cell * self._runs_of_cell + replication
 
     def add(self, row: Row, values: Mapping[str, Any]) -> None:
         """Write a finished run to the disk.
@@ -119,9 +126,9 @@ class Store:
             If the disk is full or cannot be written; what was there before stays.
         """
         assert self._journal is not None
-        line = json.dumps(
-            {**row, "attempt": 0, "factors": dict(values)}, allow_nan=False, default=str
-        )
+        place = self._place(row["cell"], row["replication"])
+        said = {**row, "attempt": self._attempts.get(place, 0), "factors": dict(values)}
+        line = json.dumps(said, allow_nan=False, default=str)
         try:
             self._append(line.encode() + b"\n")
         except OSError as error:
@@ -130,7 +137,7 @@ class Store:
                 f"cannot write to {self.folder}: {error.strerror}; {self.finished:,} finished runs "
                 "are kept, the same command goes on where this one stopped"
             ) from error
-        self._done[row["cell"] * self._runs_of_cell + row["replication"]] = 1
+        self._done[place] = 1
 
     def _append(self, data: bytes) -> None:
         """Write a line at once; to the disk itself at most every `SYNC_SECONDS`."""
@@ -180,9 +187,17 @@ class Store:
                 if row is None:
                     self.dropped += 1
                 elif row["replication"] < self._runs_of_cell and row["cell"] < len(self.plan.cells):
-                    self._done[row["cell"] * self._runs_of_cell + row["replication"]] = 1
+                    self._note(row)
         if self.dropped:
             without_broken_lines(path)
+
+    def _note(self, row: Row) -> None:
+        """Take over a run of the journal: it is there, or failed and is to be tried again."""
+        place = self._place(row["cell"], row["replication"])
+        again = self._retry_failed and row["status"] != "ok"
+        self._done[place] = not again
+        if again:
+            self._attempts[place] = 1 + int(row.get("attempt", 0))
 
     def write_table(self) -> Path:
         """Write the table of runs from the journal and return its path."""

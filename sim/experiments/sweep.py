@@ -82,6 +82,7 @@ def sweep(
     workers: int | None = None,
     executor: Executor | None = None,
     watch: Watch | None = None,
+    retry_failed: bool = False,
 ) -> SweepResult:
     """Run what an experiment has not run yet.
 
@@ -97,6 +98,8 @@ def sweep(
         Any other place to work, such as ``dask.distributed.Client(...).get_executor()``.
     watch : callable, optional
         Told of every finished run.
+    retry_failed : bool
+        Run those again that failed; the table has the last attempt of each.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def sweep(
     workers = workers_by_default() if workers is None else workers
     if workers < 1:
         raise ValueError(f"workers must be at least 1, found {workers}")
-    with Store(folder, plan) as store:
+    with Store(folder, plan, retry_failed=retry_failed) as store:
         before = store.finished
         _run_missing(plan, store, workers, executor, watch)
         store.write_table()

@@ -14,6 +14,7 @@ from sim.core.figures import NotFiniteError, UnknownNameError
 from sim.core.lexer import ExpressionError
 from sim.experiments.plan import Base
 from sim.schema import Scenario
+from sim.schema.book_shelf import Shelf, books_kept
 
 Row = dict[str, Any]
 """One run as JSON has it: cell, replication, seed, status, stage, message, figures."""
@@ -80,7 +81,8 @@ def _fill(row: Row, task: Task) -> None:
 
     scenario = _scenario(task)
     row["stage"] = "run"
-    result = run(scenario, seed=task.seed)
+    with books_kept(_shelf):
+        result = run(scenario, seed=task.seed)
     row["run_id"] = result.summary["run_id"]
     row["stage"] = "metrics"
     for name, text in task.metrics:
@@ -118,6 +120,13 @@ def _named(error: BaseException, text: str) -> str:
 
 
 _kept: dict[str, Any] = {}
+_shelf = Shelf()
+
+
+def forget() -> None:
+    """Let go of the scenario and the books that this process kept for the next run."""
+    _kept.clear()
+    _shelf.clear()
 
 
 def _scenario(task: Task) -> Scenario:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
 
 from sim.cli import bundled
 from sim.experiments.plan import prepare
+from sim.schema import Scenario
 from tests.cli.command import invoke
 from tests.experiments.base import write
 
@@ -102,17 +104,33 @@ def test_values_set_for_every_cell_make_another_experiment(place: Path) -> None:
     assert "the results of another experiment (other scenario)" in found.stderr
 
 
-def test_failed_runs_are_told_and_the_rest_stays(
+def test_failed_runs_are_told_and_tried_again_where_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ArithmeticError("no such sum")
+    """The journal keeps both attempts, the table has the last; the others are not touched."""
+    import sim.engine
 
-    monkeypatch.setattr("sim.engine.run", broken)
-    found = invoke("sweep", write(tmp_path), "--out", tmp_path / "out", "--workers", 1)
+    def broken(scenario: Scenario, **named: Any) -> Any:
+        if scenario.shocks[0].model_dump(by_alias=True)["return"] == -0.04:
+            raise ArithmeticError("no such sum")
+        return run(scenario, **named)
+
+    run = sim.engine.run
+    command = ["sweep", write(tmp_path), "--out", tmp_path / "out", "--workers", 1]
+    with monkeypatch.context() as patch:
+        patch.setattr("sim.engine.run", broken)
+        found = invoke(*command)
     assert "cell 0, replication 0: run: ArithmeticError: no such sum" in found.stderr
-    assert "4 of 4 runs failed" in found.stderr
+    assert "2 of 4 runs failed" in found.stderr
     assert "Traceback" not in found.output
+    assert "2 of 4 runs failed" in invoke(*command).stderr
+    found = invoke(*command, "--retry-failed", "--json")
+    document = json.loads(found.stdout)
+    assert (document["runs"], document["failed"], document["done_before"]) == (4, 0, 2)
+    assert "failed" not in found.stderr
+    assert len((tmp_path / "out/falls/journal.jsonl").read_text("utf-8").splitlines()) == 6
+    document = json.loads(invoke(*command, "--retry-failed", "--json").stdout)
+    assert (document["failed"], document["done_before"]) == (0, 4)
 
 
 def test_validate_accepts_experiments_beside_scenarios(tmp_path: Path) -> None:

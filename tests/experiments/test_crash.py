@@ -84,6 +84,15 @@ def test_killed_again_and_again_with_workers(tmp_path: Path) -> None:
     kill_repeatedly(tmp_path, 6, "2")
 
 
+def test_workers_end_with_a_program_that_is_killed(tmp_path: Path) -> None:
+    """Nobody is left behind that would wait for work for ever."""
+    file, out = write(tmp_path, replications=500), tmp_path / "out"
+    process = command(file, out, "--workers", "2")
+    wait_for(out, 2, process)
+    process.kill()
+    process.communicate(timeout=60)  # which waits for all that hold its output open
+
+
 def test_an_interruption_keeps_what_is_finished(tmp_path: Path) -> None:
     """Ctrl-C: exit code 130, one message with the number of runs, and the command goes on."""
     file, out = write(tmp_path, replications=50), tmp_path / "out"

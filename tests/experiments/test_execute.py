@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from sim.experiments.execute import AHEAD, on_executor, on_this_machine, workers_by_default
+from sim.experiments.plan import prepare
 from sim.experiments.sweep import sweep
 from sim.experiments.task import Task
 from tests.experiments.base import untimed, write
@@ -101,3 +102,8 @@ def test_workers_by_default_are_the_cores_this_process_may_use(
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert workers_by_default() == 1
+
+
+def test_what_is_not_a_number_of_workers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least 1, found 0"):
+        sweep(prepare(write(tmp_path)), out=tmp_path / "out", workers=0)
