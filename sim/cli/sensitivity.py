@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sim.cli.options import Json, Quiet, pairs, result_folder
 from sim.cli.run import SET_EXAMPLE, Out, Overrides
-from sim.cli.sweep import Dask, ExperimentFile, Workers, run_plan
+from sim.cli.sweep import Dask, ExperimentFile, RetryFailed, Workers, run_plan
 
 if TYPE_CHECKING:
     from sim.experiments.sensitivity import SensitivityResult
+    from sim.experiments.sweep import SweepResult
 
 
 def sensitivity(
@@ -20,6 +21,7 @@ def sensitivity(
     out: Out = Path("results"),
     workers: Workers = None,
     dask: Dask = None,
+    retry_failed: RetryFailed = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -29,6 +31,7 @@ def sensitivity(
     again goes on where this one stopped.
     """
     from sim.cli.bundled import find_experiment, find_scenario
+    from sim.cli.console import say
     from sim.experiments.plan import prepare
     from sim.experiments.sensitivity import analysed, settings_of
 
@@ -36,13 +39,16 @@ def sensitivity(
     result_folder(out)
     plan = prepare(find_experiment(file), find_scenario, values)
     settings_of(plan)
-    result = analysed(run_plan(plan, out, workers, dask, quiet=quiet))
+    swept = run_plan(plan, out, workers, dask, quiet=quiet, retry_failed=retry_failed)
+    _say_failures(swept)
+    result = analysed(swept)
     files = result.save()
     if as_json:
         _emit_json(result, files)
     else:
         _emit_tables(result)
-    _say_warnings(result)
+    for text in result.warnings:
+        say(f"warning: {text}")
 
 
 def _emit_json(result: SensitivityResult, files: list[Path]) -> None:
@@ -101,12 +107,14 @@ def _number(value: float) -> str:
     return "-" if value != value else f"{value:.3g}"
 
 
-def _say_warnings(result: SensitivityResult) -> None:
+def _say_failures(result: SweepResult) -> None:
+    """Name the first runs that failed, before the analysis may be refused because of them."""
     from sim.cli.console import say
 
-    failures = result.sweep.failures
+    failures = result.failures
     for row in failures.head(5).to_dict("records"):
         run = f"cell {row['cell']}, replication {row['replication']}"
         say(f"{run}: {row['stage']}: {row['message']}")
-    for text in result.warnings:
-        say(f"warning: {text}")
+    if len(failures):
+        counts = f"{len(failures):,} of {len(result.frame):,}"
+        say(f"{counts} runs failed; --retry-failed runs them again")

@@ -89,12 +89,13 @@ def sensitivity(
     workers: int | None = None,
     executor: Executor | None = None,
     watch: Watch | None = None,
+    retry_failed: bool = False,
 ) -> SensitivityResult:
     """Run what is missing of a sensitivity analysis and analyse it.
 
     Parameters
     ----------
-    experiment, out, workers, executor, watch
+    experiment, out, workers, executor, watch, retry_failed
         As for `sim.experiments.sweep.sweep`; the experiment has a block ``sensitivity``.
 
     Returns
@@ -113,7 +114,16 @@ def sensitivity(
     """
     plan = experiment if isinstance(experiment, Plan) else prepare(experiment)
     settings_of(plan)
-    return analysed(sweep(plan, out=out, workers=workers, executor=executor, watch=watch))
+    return analysed(
+        sweep(
+            plan,
+            out=out,
+            workers=workers,
+            executor=executor,
+            watch=watch,
+            retry_failed=retry_failed,
+        )
+    )
 
 
 def settings_of(plan: Plan) -> Sensitivity:

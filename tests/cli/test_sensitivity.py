@@ -86,3 +86,14 @@ def test_what_cannot_be_analysed_is_refused_in_one_sentence(file: Path, tmp_path
     assert done.exit_code == 3
     assert "sensitivity: found nothing; allowed: a block with kind sobol" in done.stderr
     assert invoke("discover", tmp_path / "nowhere", "--where", "x > 0").exit_code == 3
+
+
+def test_a_metric_without_values_ends_with_one_sentence(file: Path, tmp_path: Path) -> None:
+    broken = file.read_text().replace(
+        "metrics: [liquidated_notional, shortfall]",
+        "metrics: [{name: none, value: shortfall / (shortfall - shortfall)}]",
+    )
+    file.write_text(broken)
+    done = invoke("sensitivity", file, "--out", tmp_path / "out", "--workers", 1)
+    assert done.exit_code == 1
+    assert "nothing to analyse; none: not analysed, 16 of 16 runs have no value" in done.stderr

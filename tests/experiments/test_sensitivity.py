@@ -165,6 +165,10 @@ def test_failed_runs_refuse_the_analysis_and_are_kept(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"nothing to analyse; shortfall: not analysed, \d+ of 64"):
         done(plan, tmp_path, formula)
     assert (tmp_path / "known" / "runs.parquet").exists()
+    mended = Substitute(plan, lambda values, seed: {"shortfall": 0.0})
+    result = sensitivity(plan, out=tmp_path, executor=mended, retry_failed=True)
+    assert mended.runs == sum(cell.values["x1"] <= 5 for cell in plan.cells)
+    assert result.metrics == ["shortfall"]
 
 
 def test_a_metric_that_never_changes_is_not_analysed(tmp_path: Path) -> None:
