@@ -15,6 +15,7 @@ from sim.core.errors import Problem, RunError, ScenarioError
 from sim.experiments.indices import INDICES, Indices, indices_of
 from sim.experiments.noise import TOLERATED, Noise, noise_of
 from sim.experiments.plan import Plan, prepare
+from sim.experiments.samples import points_of
 from sim.experiments.sweep import SweepResult, Watch, sweep
 
 if TYPE_CHECKING:
@@ -127,13 +128,23 @@ def sensitivity(
 
 
 def settings_of(plan: Plan) -> Sensitivity:
-    """Return the block ``sensitivity`` of an experiment, which must be there."""
-    settings = plan.experiment.sensitivity
+    """Return the block ``sensitivity`` of an experiment.
+
+    Raises
+    ------
+    ScenarioError
+        If there is none, or the cells are not those of its method.
+    """
+    settings, source = plan.experiment.sensitivity, plan.experiment.source
     if settings is None:
-        source = plan.experiment.source
         allowed = "a block with kind sobol, morris or pawn, and samples"
-        found = Problem(source.file, None, None, "sensitivity", "nothing", allowed)
-        raise ScenarioError(found)
+        raise ScenarioError(Problem(source.file, None, None, "sensitivity", "nothing", allowed))
+    cells = len(points_of(settings, len(plan.experiment.factors)))
+    if len(plan.cells) != cells:
+        line, column = source.place(("sensitivity",))
+        found = f"{len(plan.cells):,} cells"
+        allowed = f"the {cells:,} that {settings.kind} makes, and no block that adds others"
+        raise ScenarioError(Problem(source.file, line, column, "sensitivity", found, allowed))
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from pathlib import Path
@@ -228,6 +229,13 @@ def test_words_are_no_factor_for_morris_but_for_the_others(tmp_path: Path) -> No
     assert {cell.values["t"] for cell in plan.cells} == {"1s", "2s"}
     result = done(plan, tmp_path, lambda values, seed: {"shortfall": float(values["t"] == "1s")})
     assert result.frame["ST"][0] == pytest.approx(1.0, abs=0.3)
+
+
+def test_cells_that_the_method_did_not_make_are_refused(tmp_path: Path) -> None:
+    plan = three(tmp_path)
+    doubled = dataclasses.replace(plan, cells=plan.cells * 2)
+    with pytest.raises(ScenarioError, match=r"5:14: sensitivity: found 160 cells; allowed: the 80"):
+        sensitivity(doubled, out=tmp_path)
 
 
 def test_an_experiment_without_the_block_or_without_factors_is_refused(tmp_path: Path) -> None:
