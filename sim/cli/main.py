@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from sim.cli import (
     cascade,
+    discover,
     doctor,
     margin,
     optimise,
@@ -21,6 +22,7 @@ from sim.cli import (
     reverse,
     run,
     schema,
+    sensitivity,
     show,
     sweep,
     validate,
@@ -108,6 +110,8 @@ app.command("sweep")(sweep.sweep)
 app.command("query")(sweep.query)
 app.command("reverse")(reverse.reverse)
 app.command("optimise")(optimise.optimise)
+app.command("sensitivity")(sensitivity.sensitivity)
+app.command("discover")(discover.discover)
 app.command("margin")(margin.margin)
 app.command("whatif")(whatif.whatif)
 app.command("list")(listing.list_bundled)

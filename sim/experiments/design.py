@@ -45,6 +45,7 @@ def cells_of(experiment: Experiment) -> list[Cell]:
     the unit cube [1]_ and put each coordinate through the factor's quantile function: equal
     steps of a range (of its logarithm on a log scale), the inverse distribution function, or
     values of equal weight. ``paired``: the k-th values of all factors. ``list``: as written.
+    A sensitivity analysis makes its cells by its method, `sim.experiments.samples`.
 
     References
     ----------
@@ -54,7 +55,11 @@ def cells_of(experiment: Experiment) -> list[Cell]:
     if design.kind == "list":
         return [Cell(number, dict(cell), dict(cell)) for number, cell in enumerate(design.cells)]
     rows: Iterable[Sequence[Any]]
-    if design.kind == "grid":
+    if experiment.sensitivity is not None:
+        from sim.experiments.samples import sampled
+
+        rows = at_points(factors, sampled(experiment.sensitivity, factors))
+    elif design.kind == "grid":
         rows = itertools.product(*(levels_of(factor) for factor in factors))
     elif design.kind == "paired":
         rows = zip(*(factor.values or () for factor in factors), strict=True) if factors else [()]

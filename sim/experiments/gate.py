@@ -70,14 +70,14 @@ def judge(gate: Condition, frame: pd.DataFrame) -> Verdict:
             unanswered.append((number, f"{failed} of {len(runs)} runs failed"))
             continue
         try:
-            if gate.holds({RUNS: [_nested(row) for row in runs.to_dict("records")]}):
+            if gate.holds({RUNS: [nested_row(row) for row in runs.to_dict("records")]}):
                 breached.append(number)
         except ExpressionError as error:
             unanswered.append((number, str(error)))
     return Verdict(tuple(breached), tuple(unanswered))
 
 
-def _nested(row: dict[Any, Any]) -> dict[str, Any]:
+def nested_row(row: dict[Any, Any]) -> dict[str, Any]:
     """Return the columns of a run as the nested table that a condition walks into."""
     nested: dict[str, Any] = {}
     for column, value in row.items():

@@ -19,7 +19,7 @@ from sim.schema.locator import Source
 from sim.schema.overrides import apply_overrides
 from sim.schema.yamlfile import parse_yaml, plain, read_text
 
-GROWS = ("replications", "description", "name")
+GROWS = ("replications", "description", "name", "sensitivity")
 """Keys of an experiment that may change without making it another one."""
 
 LARGEST = 2**63 - 1

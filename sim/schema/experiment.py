@@ -12,6 +12,7 @@ from sim.schema.base import Finding, Model, attribute, no_switch, refuse
 from sim.schema.distributions import Distribution
 from sim.schema.experiment_optimise import Optimise
 from sim.schema.experiment_reverse import Reverse
+from sim.schema.experiment_sensitivity import Sensitivity, sensitivity_findings
 from sim.schema.locator import Source
 from sim.schema.units import Count, FilePath, Quantity, Slug
 
@@ -183,6 +184,9 @@ class Experiment(Model):
         True,
     )
     design: Design = attribute("How cells are made of the factors.", "-", factory=Grid)
+    sensitivity: Sensitivity | None = attribute(
+        "Which factors matter; takes the place of the design.", "-", None
+    )
     factors: list[Factor] = attribute("What differs between cells.", "-", factory=list)
     metrics: list[
         Annotated[Metric, BeforeValidator(_metric, json_schema_input_type=str | Metric)]
@@ -233,6 +237,10 @@ class Experiment(Model):
 
     def _design_findings(self) -> Iterator[Finding]:
         kind = self.design.kind
+        if self.sensitivity is not None:
+            stated = "design" in self.model_fields_set
+            yield from sensitivity_findings(self.sensitivity, self.factors, design=stated)
+            return
         if kind == "list":
             yield from self._list_findings()
             return
