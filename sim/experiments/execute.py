@@ -50,12 +50,12 @@ def on_this_machine(
     source = iter(tasks)
     while True:
         lost: list[Task] = []
-        with _pool(workers) as pool:
+        with worker_pool(workers) as pool:
             yield from on_executor(source, pool, workers, function, lost)
         if not lost:
             return
         for task in lost:
-            with _pool(1) as alone:
+            with worker_pool(1) as alone:
                 again: list[Task] = []
                 yield from on_executor(iter([task]), alone, 1, function, again)
             yield from (_died(task) for task in again)
@@ -145,7 +145,7 @@ def _failed(task: Task, message: str) -> Row:
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool whose processes end with it, whatever they are doing."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quietly)
     try:

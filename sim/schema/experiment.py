@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, model_vali
 
 from sim.schema.base import Finding, Model, attribute, no_switch, refuse
 from sim.schema.distributions import Distribution
+from sim.schema.experiment_optimise import Optimise
+from sim.schema.experiment_reverse import Reverse
 from sim.schema.locator import Source
 from sim.schema.units import Count, FilePath, Quantity, Slug
 
@@ -188,6 +190,12 @@ class Experiment(Model):
         "-",
         "metrics",
     )
+    reverse: Reverse | None = attribute(
+        "Question of ``liqsim reverse``: the smallest shock.", "-", None
+    )
+    optimise: Optimise | None = attribute(
+        "Question of ``liqsim optimise``: the best settings.", "-", None
+    )
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("<memory>", Path()))
 
@@ -226,7 +234,7 @@ class Experiment(Model):
         if kind == "list":
             yield from self._list_findings()
             return
-        if kind == "grid":
+        if kind == "grid" and self.reverse is None and self.optimise is None:
             for number, factor in enumerate(self.factors):
                 if factor.values is None and factor.levels is None:
                     allowed = "values, or the number of levels beside a range or distribution"
