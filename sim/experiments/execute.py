@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -54,11 +55,21 @@ def on_this_machine(
             yield from on_executor(source, pool, workers, function, lost)
         if not lost:
             return
-        for task in lost:
-            with worker_pool(1) as alone:
-                again: list[Task] = []
-                yield from on_executor(iter([task]), alone, 1, function, again)
-            yield from (_died(task) for task in again)
+        yield from _one_by_one(lost, function)
+
+
+def _one_by_one(tasks: Iterable[Task], function: Perform) -> Iterator[Row]:
+    """Yield the rows of tasks each of which may kill its worker."""
+    rest = deque(tasks)
+    while rest:
+        with worker_pool(1) as alone:
+            alive = True
+            while rest and alive:
+                task = rest.popleft()
+                future = alone.submit(function, task)
+                row = _row_of(future, task)
+                alive = row is not None
+                yield _died(task) if row is None else row
 
 
 def on_executor(

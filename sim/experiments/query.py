@@ -37,8 +37,14 @@ def ask(folder: str | Path, sql: str) -> pd.DataFrame:
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return connection.execute(sql).df()
+            answer: duckdb.DuckDBPyConnection | None = connection.execute(sql)
+            if answer is None:
+                raise _refused("nothing to answer")
+            return answer.df()
         except duckdb.Error as error:
-            found = " ".join(str(error).split())
-            allowed = "SQL of DuckDB over the table runs"
-            raise ScenarioError(Problem("SQL", None, None, "query", found, allowed)) from None
+            raise _refused(" ".join(str(error).split())) from None
+
+
+def _refused(found: str) -> ScenarioError:
+    allowed = "a question in DuckDB's SQL over the table runs"
+    return ScenarioError(Problem("SQL", None, None, "query", found, allowed))

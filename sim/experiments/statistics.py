@@ -20,6 +20,9 @@ LEVEL = 0.95
 RESAMPLES = 2000
 """Bootstrap samples of an interval."""
 
+DRAWN = 500_000
+"""Values of bootstrap samples that are held at once."""
+
 
 class TooFewRunsError(ExpressionError):
     """A figure cannot be told from so few runs."""
@@ -197,24 +200,33 @@ def expected_shortfall(
             f"the expected shortfall at {probability:.4g} needs {needed:,} runs, "
             f"found {sample.size:,}"
         )
-    generator = np.random.Generator(np.random.PCG64(seed))
-    tails = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):
-        drawn = np.sort(generator.choice(sample, sample.size))[::-1]
-        tails[number] = _tail_mean(drawn, probability)
+    tails = _resampled_tails(sample, probability, seed)
     low, high = np.quantile(tails, [(1 - level) / 2, (1 + level) / 2])
-    value = _tail_mean(sample, probability)
+    value = float(_tail_means(sample[None, :], probability)[0])
     return Estimate(value, float(low), float(high), sample.size)
 
 
-def _tail_mean(ordered: FloatArray, probability: float) -> float:
-    """Return the mean of the tail of a sample that is ordered from the largest down."""
-    mass = ordered.size * (1 - probability)
+def _resampled_tails(sample: FloatArray, probability: float, seed: int) -> FloatArray:
+    """Return the tail means (RESAMPLES,) of samples drawn from a sample, some at a time."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    at_once = max(1, DRAWN // sample.size)
+    parts = []
+    for first in range(0, RESAMPLES, at_once):
+        rows = min(at_once, RESAMPLES - first)
+        drawn = generator.choice(sample, (rows, sample.size))
+        parts.append(_tail_means(np.sort(drawn, axis=1)[:, ::-1], probability))
+    return np.concatenate(parts)
+
+
+def _tail_means(ordered: FloatArray, probability: float) -> FloatArray:
+    """Return the mean of the tail of each row (R, N), ordered from the largest down."""
+    size = ordered.shape[1]
+    mass = size * (1 - probability)
     whole = math.floor(mass + 1e-9)
     part = max(mass - whole, 0.0)
-    total = float(ordered[:whole].sum())
-    if part > 1e-9 and whole < ordered.size:
-        return (total + part * float(ordered[whole])) / (whole + part)
+    total: FloatArray = ordered[:, :whole].sum(axis=1)
+    if part > 1e-9 and whole < size:
+        return (total + part * ordered[:, whole]) / (whole + part)
     return total / whole
 
 

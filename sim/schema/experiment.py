@@ -35,7 +35,9 @@ def _one_or_many(value: Any) -> Any:
 class Factor(Model):
     """Something that differs between the cells of an experiment."""
 
-    path: Annotated[list[str], BeforeValidator(_one_or_many)] = attribute(
+    path: Annotated[
+        list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
+    ] = attribute(
         "Where the value goes in the scenario: keys joined by dots, items of lists by number. A "
         "list of paths gets the same value everywhere.",
         "-",
@@ -182,9 +184,9 @@ class Experiment(Model):
     )
     design: Design = attribute("How cells are made of the factors.", "-", factory=Grid)
     factors: list[Factor] = attribute("What differs between cells.", "-", factory=list)
-    metrics: list[Annotated[Metric, BeforeValidator(_metric)]] = attribute(
-        "What is written down of each run.", "-", min_length=1
-    )
+    metrics: list[
+        Annotated[Metric, BeforeValidator(_metric, json_schema_input_type=str | Metric)]
+    ] = attribute("What is written down of each run.", "-", min_length=1)
     keep: Literal["metrics", "summary", "runs"] = attribute(
         "What is kept of each run: the metrics alone, its whole summary too, or its folder.",
         "-",
