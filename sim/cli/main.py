@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import doctor, margin, replay, run, schema, show, sweep, validate
+from sim.cli import compare, doctor, margin, replay, run, schema, show, sweep, validate
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -93,6 +93,7 @@ app.command("run")(run.run)
 app.command("validate")(validate.validate)
 app.command("sweep")(sweep.sweep)
 app.command("query")(sweep.query)
+app.command("compare")(compare.compare)
 app.command("margin")(margin.margin)
 app.command("list")(listing.list_bundled)
 app.command("show")(show.show)

@@ -147,7 +147,7 @@ def _tasks(plan: Plan, store: Store) -> Iterator[Task]:
     for cell, replication in plan.order():
         if not store.has(cell.number, replication):
             yield Task(
-                plan.base,
+                plan.base_of(cell),
                 cell.overrides,
                 cell.number,
                 replication,

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, model_vali
 
 from sim.schema.base import Finding, Model, attribute, no_switch, refuse
 from sim.schema.distributions import Distribution
+from sim.schema.experiment_compare import Compare, compare_findings
 from sim.schema.experiment_optimise import Optimise
 from sim.schema.experiment_reverse import Reverse
 from sim.schema.locator import Source
@@ -198,6 +199,9 @@ class Experiment(Model):
     optimise: Optimise | None = attribute(
         "Question of ``liqsim optimise``: the best settings.", "-", None
     )
+    compare: Compare | None = attribute(
+        "Variants that are run at every cell of the design, on the same draws.", "-", None
+    )
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("<memory>", Path()))
 
@@ -208,8 +212,14 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _coherent(self) -> Experiment:
-        refuse("experiment", [*self._names(), *self._seeds(), *self._design_findings()])
+        refuse("experiment", [*self._names(), *self._seeds(), *self._design_findings(), *self._compared()])
         return self
+
+    def _compared(self) -> Iterator[Finding]:
+        if self.compare is not None:
+            metrics = [metric.name for metric in self.metrics]
+            common = self.common_random_numbers
+            yield from compare_findings(self.compare, self.factors, metrics, common=common)
 
     def _seeds(self) -> Iterator[Finding]:
         if not self.common_random_numbers and self.replications > SEEDS_OF_CELL:
