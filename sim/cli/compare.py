@@ -162,8 +162,8 @@ def _emit_json(result: CompareResult, written: Sequence[Path]) -> None:
             "failed": len(result.sweep.failures),
             "done_before": result.sweep.done_before,
             "comparisons": [
-                {**row, "needed": None if row["needed"] is not row["needed"] else row["needed"]}
-                for row in result.frame.astype({"needed": object}).to_dict("records")
+                {**row, "needed": int(row["needed"]) if row["needed"] > 0 else None}
+                for row in result.frame.fillna({"needed": 0}).to_dict("records")
             ],
             "remarks": list(result.remarks),
             "files": [str(path) for path in written],
