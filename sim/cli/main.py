@@ -12,7 +12,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import compare, doctor, margin, replay, run, schema, show, sweep, validate
+from sim.cli import (
+    calibrate,
+    compare,
+    doctor,
+    margin,
+    optimise,
+    replay,
+    reverse,
+    run,
+    schema,
+    show,
+    sweep,
+    validate,
+)
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -94,6 +107,9 @@ app.command("validate")(validate.validate)
 app.command("sweep")(sweep.sweep)
 app.command("query")(sweep.query)
 app.command("compare")(compare.compare)
+app.command("reverse")(reverse.reverse)
+app.command("optimise")(optimise.optimise)
+app.command("calibrate")(calibrate.calibrate)
 app.command("margin")(margin.margin)
 app.command("list")(listing.list_bundled)
 app.command("show")(show.show)

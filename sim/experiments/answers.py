@@ -129,6 +129,7 @@ class Answer:
             runs=[(size(place), holds) for (place, _), holds in sorted(found.seen.items())],
             answer=self.size,
             interval=(self.low, self.high),
+            falling=isinstance(self.way, RangeWay) and self.way.falling,
         )
 
 
@@ -227,7 +228,7 @@ def _remarks(
         yield f"without a value, and taken not to hold, in {unknown} of {len(threshold.seen)} runs"
     needed = runs_needed(block.probability, block.confidence)
     if everyone < needed:
-        yield f"no interval from {everyone} replications; it takes {needed}"
+        yield f"no interval: it takes {needed} replications, there are {everyone}"
     if mix is not None:
         if mix.found:
             yield f"the nearest of {mix.tried} mixes tried; a nearer one may exist"

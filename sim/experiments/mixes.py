@@ -158,8 +158,7 @@ def _evolve(
         while trials > 0:
             asked = [study.ask() for _ in range(min(size, trials))]
             points = [
-                np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
-                for trial in asked
+                np.array([trial.suggest_float(name, 0.0, 1.0) for name in names]) for trial in asked
             ]
             for trial, cost in zip(asked, costs(points), strict=True):
                 study.tell(trial, cost)

@@ -37,6 +37,8 @@ class Drawing:
         The size found; NaN if there is none.
     interval : (float, float)
         Its interval; NaN where there is none.
+    falling : bool
+        Whether the way begins at the highest size.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Drawing:
     runs: list[tuple[float, bool]]
     answer: float
     interval: tuple[float, float]
+    falling: bool = False
 
 
 def figure(drawings: Sequence[Drawing], ax: Axes | Sequence[Axes] | None = None) -> Figure:
@@ -82,41 +85,40 @@ def _draw(ax: Axes, drawing: Drawing) -> None:
     ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0])
     ax.set_ylabel("share of runs")
     ax.axhline(drawing.probability, color="#444444", linewidth=0.6, linestyle=":")
-    for x, y, low, high in drawing.shares:
-        ax.plot([x, x], [low, high], color=BAND, linewidth=3.0, solid_capstyle="butt", zorder=1.5)
-    x = [share[0] for share in drawing.shares]
-    y = [share[1] for share in drawing.shares]
+    places = [share[0] for share in drawing.shares]
     label = "all seeds run, with the interval of the share"
-    ax.plot(x, y, "o", color=DARK, zorder=3.0, label=label)
-    _curve(ax, drawing, min(x), max(x))
-    low, high = drawing.interval
-    if not math.isnan(low):
-        shown = np.clip([low, high], min(x), max(x))
+    ax.plot(
+        places, [share[1] for share in drawing.shares], "o", color=DARK, zorder=3.0, label=label
+    )
+    for place, _, low, high in drawing.shares:
+        ax.vlines(place, low, high, color=BAND, linewidth=3.0, zorder=1.5)
+    _curve(ax, drawing, min(places), max(places))
+    if not math.isnan(drawing.interval[0]):
+        shown = np.clip(drawing.interval, min(places), max(places))
         ax.axvspan(shown[0], shown[1], color=RED, alpha=0.18, linewidth=0, zorder=0.5)
     if math.isfinite(drawing.answer):
         label = f"answer ({drawing.axis}), with its interval"
         ax.axvline(drawing.answer, color=RED, linewidth=1.0, linestyle="--", label=label)
-    for holds, marker, place in ((True, "^", 1.07), (False, "v", -0.07)):
+    for holds, marker, height in ((True, "^", 1.07), (False, "v", -0.07)):
         sizes = [size for size, answer in drawing.runs if answer is holds]
-        heights = [place] * len(sizes)
+        heights = [height] * len(sizes)
         colour = "#444444"
-        ax.plot(sizes, heights, marker, color=colour, markersize=3.0, alpha=0.5, clip_on=False)
+        label = "runs in which it holds" if holds else "runs in which it does not"
+        ax.plot(sizes, heights, marker, color=colour, markersize=3.0, alpha=0.5, label=label)
 
 
 def _curve(ax: Axes, drawing: Drawing, first: float, last: float) -> None:
-    """Draw how many seeds have their threshold behind them, from their brackets' middles."""
-    pairs = zip(drawing.lower, drawing.upper, strict=True)
-    falling = any(math.isinf(b) and b < 0 for _, b in pairs) or any(
-        a > b for a, b in zip(drawing.lower, drawing.upper, strict=True)
+    """Draw between which shares the brackets of the seeds' own thresholds leave it."""
+    sign = -1.0 if drawing.falling else 1.0
+    lower, upper = sign * np.array(drawing.lower), sign * np.array(drawing.upper)
+    ends = sorted((sign * first, sign * last))
+    places = np.unique([*lower[np.isfinite(lower)], *upper[np.isfinite(upper)], *ends])
+    places = places[(places >= ends[0]) & (places <= ends[1])]
+    surely = [float(np.mean(upper <= place)) for place in places]
+    maybe = [float(np.mean(lower <= place)) for place in places]
+    label = "what the seeds' own thresholds leave open"
+    ax.fill_between(
+        sign * places, surely, maybe, step="post", color=DARK, alpha=0.15, linewidth=0, label=label
     )
-    middles = []
-    for a, b in zip(drawing.lower, drawing.upper, strict=True):
-        if math.isfinite(b):
-            middles.append((a + b) / 2 if math.isfinite(a) else b)
-    count = len(drawing.lower)
-    ordered = sorted(middles, reverse=falling)
-    start, end = (last, first) if falling else (first, last)
-    x = [start, *ordered, end]
-    y = [0.0, *(np.arange(1, len(ordered) + 1) / count), len(ordered) / count]
-    label = "seeds whose own threshold is passed"
-    ax.step(x, y, where="post", color=DARK, linewidth=0.9, label=label)
+    for edge in (surely, maybe):
+        ax.step(sign * places, edge, where="post", color=DARK, linewidth=0.6)

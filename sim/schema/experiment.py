@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, model_vali
 
 from sim.schema.base import Finding, Model, attribute, no_switch, refuse
 from sim.schema.distributions import Distribution
+from sim.schema.experiment_calibrate import Calibrate, calibrate_findings
 from sim.schema.experiment_compare import Compare, compare_findings
 from sim.schema.experiment_optimise import Optimise
 from sim.schema.experiment_reverse import Reverse
@@ -202,6 +203,9 @@ class Experiment(Model):
     compare: Compare | None = attribute(
         "Variants that are run at every cell of the design, on the same draws.", "-", None
     )
+    calibrate: Calibrate | None = attribute(
+        "Targets that the factors are fitted to by ``liqsim calibrate``.", "-", None
+    )
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("<memory>", Path()))
 
@@ -220,6 +224,9 @@ class Experiment(Model):
             metrics = [metric.name for metric in self.metrics]
             common = self.common_random_numbers
             yield from compare_findings(self.compare, self.factors, metrics, common=common)
+        if self.calibrate is not None:
+            compared = self.compare is not None
+            yield from calibrate_findings(len(self.factors), compared=compared)
 
     def _seeds(self) -> Iterator[Finding]:
         if not self.common_random_numbers and self.replications > SEEDS_OF_CELL:
@@ -246,7 +253,8 @@ class Experiment(Model):
         if kind == "list":
             yield from self._list_findings()
             return
-        if kind == "grid" and self.reverse is None and self.optimise is None:
+        searched = (self.reverse, self.optimise, self.calibrate)
+        if kind == "grid" and not any(searched):
             for number, factor in enumerate(self.factors):
                 if factor.values is None and factor.levels is None:
                     allowed = "values, or the number of levels beside a range or distribution"

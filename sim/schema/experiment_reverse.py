@@ -1,4 +1,4 @@
-"""What a reverse stress test asks: at which smallest shock does a condition hold?"""
+"""What a reverse stress test asks: the smallest shock at which a condition holds."""
 
 from __future__ import annotations
 
