@@ -88,7 +88,16 @@ def _print(result: CalibrateResult) -> None:
         ]
         for row in result.frame.to_dict("records")
     ]  # fmt: skip
-    columns = ["target", "value", "tolerance", "fitted", "miss", "inside", "on fresh seeds", "miss "]
+    columns = [
+        "target",
+        "value",
+        "tolerance",
+        "fitted",
+        "miss",
+        "inside",
+        "on fresh seeds",
+        "miss ",
+    ]
     emit_table("targets; misses in tolerances", columns, rows)
     lines = [
         [
@@ -101,7 +110,9 @@ def _print(result: CalibrateResult) -> None:
     level = f"{100 * result.plan.settings.confidence:.6g} %"
     heads = ["parameter", "best", "middle", f"{level} interval", "width / prior", "the targets say"]
     emit_table("parameters", heads, lines)
-    ties = [[row["one"], row["other"], f"{row['r']:+.2f}"] for row in result.ties.to_dict("records")]
+    ties = [
+        [row["one"], row["other"], f"{row['r']:+.2f}"] for row in result.ties.to_dict("records")
+    ]
     if ties:
         emit_table("rank correlations in the sample", ["parameter", "with", "r"], ties, left=2)
     emit(f"{len(result.runs):,} runs, {len(result.tried):,} settings tried for the fit; ")

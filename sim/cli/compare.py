@@ -33,9 +33,7 @@ Metrics = Annotated[
     list[str] | None,
     typer.Option("--metric", metavar="EXPR", help="Figure to compare; may be repeated."),
 ]
-Name = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Name of the folder of results.")
-]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="Name of the folder of results.")]
 
 METRICS = ("shortfall", "liquidated_notional", "accounts_liquidated", "generations")
 """Figures that are compared where none are named."""
@@ -210,6 +208,7 @@ def _say(result: CompareResult) -> None:
         say(f"{len(result.frame) - MOST_ROWS:,} more comparisons are in comparison.csv")
     failures = result.sweep.failures
     for row in failures.head(5).to_dict("records"):
-        say(f"cell {row['cell']}, replication {row['replication']}: {row['stage']}: {row['message']}")
+        run = f"cell {row['cell']}, replication {row['replication']}"
+        say(f"{run}: {row['stage']}: {row['message']}")
     for text in result.remarks:
         say(f"note: {text}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,9 +16,10 @@ from sim.experiments.calibrate_plan import CalibrationPlan, prepare_calibration
 from sim.experiments.design import values_at
 from sim.experiments.execute import Perform, workers_by_default
 from sim.experiments.fit import least
+from sim.experiments.fitting import Fitting
 from sim.experiments.identify import Parameter, parameters_of, ties_of
-from sim.experiments.posterior import BLOCKS, Sample, sample_posterior
-from sim.experiments.search import Search, Values, Watch, at_work, points_of
+from sim.experiments.posterior import Sample
+from sim.experiments.search import Search, Watch, at_work, points_of
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task
@@ -27,9 +27,6 @@ from sim.experiments.task import perform as perform_task
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-NOWHERE = 1000.0
-"""Tolerances by which a figure without a value is said to miss."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +202,9 @@ def calibrate(
     the parameters that fit, from the factors' ranges (of the logarithm on a log scale) or
     distributions as prior. Called again it goes on where it stopped.
     """
-    plan = experiment if isinstance(experiment, CalibrationPlan) else prepare_calibration(experiment)
+    plan = (
+        experiment if isinstance(experiment, CalibrationPlan) else prepare_calibration(experiment)
+    )
     folder = Path(out) / plan.experiment.name
     workers = workers_by_default() if workers is None else workers
     if workers < 1:
@@ -215,9 +214,42 @@ def calibrate(
         search = Search(plan, store, work, watch)
         before = search.finished
         search.expected = _expected(plan)
-        result = _Fitting(plan, search).result(folder, before)
+        result = _result(plan, search, folder, before)
         store.write_table()
         return result
+
+
+def _result(plan: CalibrationPlan, search: Search, folder: Path, before: int) -> CalibrateResult:
+    """Fit, run the best again on fresh seeds, sample."""
+    block, count = plan.settings, plan.replications
+    fitting, dimension = Fitting(plan, search), len(plan.experiment.factors)
+    least(
+        fitting.losses,
+        dimension,
+        optimiser=block.optimiser,
+        trials=block.trials,
+        seed=block.seed,
+    )
+    shares, loss = min(fitting.tried, key=lambda entry: entry[1])
+    values = fitting.values(shares)
+    search.measure([(values, count + r) for r in range(count)])
+    found = np.array([fitting.figures(values, r) for r in range(count)])
+    again = np.array([fitting.figures(values, count + r) for r in range(count)])
+    none = np.full(len(plan.targets), math.nan)
+    names = [factor.column for factor in plan.experiment.factors]
+    return CalibrateResult(
+        plan,
+        folder,
+        point=dict(zip(names, values, strict=True)),
+        loss=loss,
+        means=found.mean(axis=0),
+        fresh=again.mean(axis=0),
+        errors=found.std(axis=0, ddof=1) / math.sqrt(count) if count > 1 else none,
+        shares=shares,
+        tried=tuple(fitting.tried),
+        sample=fitting.sample(),
+        done_before=before,
+    )
 
 
 def _expected(plan: CalibrationPlan) -> int:
@@ -226,94 +258,3 @@ def _expected(plan: CalibrationPlan) -> int:
     particles = 5 * posterior.particles if posterior else 0
     most = min(particles, posterior.evaluations) if posterior else 0
     return (plan.settings.trials + 1) * plan.replications + most * plan.runs_of_particle
-
-
-class _Fitting:
-    """A calibration under way."""
-
-    def __init__(self, plan: CalibrationPlan, search: Search) -> None:
-        self.plan, self.search = plan, search
-        self.targets = np.array([target.target for target in plan.targets])
-        self.tolerances = np.array([target.tolerance for target in plan.targets])
-        self.weights = np.array([target.weight for target in plan.targets])
-        self.tried: list[tuple[FloatArray, float]] = []
-
-    def result(self, folder: Path, before: int) -> CalibrateResult:
-        """Fit, run the best again, sample."""
-        plan, block = self.plan, self.plan.settings
-        count = plan.replications
-        dimension = len(plan.experiment.factors)
-        least(self.losses, dimension, optimiser=block.optimiser, trials=block.trials,
-              seed=block.seed)  # fmt: skip
-        shares, loss = min(self.tried, key=lambda entry: entry[1])
-        values = self.values(shares)
-        self.search.measure([(values, count + r) for r in range(count)])
-        found = np.array([self.figures(values, r) for r in range(count)])
-        errors = found.std(axis=0, ddof=1) / math.sqrt(count) if count > 1 else found[0] * math.nan
-        again = np.array([self.figures(values, count + r) for r in range(count)])
-        names = [factor.column for factor in plan.experiment.factors]
-        return CalibrateResult(
-            plan, folder, dict(zip(names, values, strict=True)), loss, found.mean(axis=0),
-            again.mean(axis=0), errors, shares, tuple(self.tried), self.sample(), before,
-        )  # fmt: skip
-
-    def values(self, point: FloatArray) -> Values:
-        """Return the values of the factors at a point of the unit cube."""
-        factors = self.plan.experiment.factors
-        return tuple(
-            values_at(factor, np.array([share]))[0]
-            for factor, share in zip(factors, point, strict=True)
-        )
-
-    def figures(self, values: Values, replication: int) -> FloatArray:
-        """Return the figures of the targets in a run, (T,) float64; NaN where there is none."""
-        found = [self.search.figure(values, replication, name) for name in self.plan.columns]
-        return np.array([math.nan if value is None else value for value in found])
-
-    def losses(self, points: Sequence[FloatArray]) -> list[float]:
-        """Run points and return their losses."""
-        settings = [self.values(np.clip(point, 0.0, 1.0)) for point in points]
-        runs = range(self.plan.replications)
-        self.search.measure([(values, r) for values in settings for r in runs])
-        found = []
-        for point, values in zip(points, settings, strict=True):
-            mean = np.mean([self.figures(values, r) for r in runs], axis=0)
-            miss = np.nan_to_num((mean - self.targets) / self.tolerances, nan=NOWHERE)
-            found.append(float((self.weights * miss**2).sum()))
-            self.tried.append((np.clip(point, 0.0, 1.0), found[-1]))
-        return found
-
-    def sample(self) -> Sample | None:
-        """Sample the parameters that fit."""
-        posterior = self.plan.settings.posterior
-        if posterior is None:
-            return None
-        return sample_posterior(
-            self._drawn,
-            self._measure,
-            len(self.plan.experiment.factors),
-            self.targets,
-            self.tolerances**2 / self.weights,
-            particles=posterior.particles,
-            evaluations=posterior.evaluations,
-            seed=self.plan.settings.seed,
-        )
-
-    def _replications(self, block: int) -> range:
-        """Return the replications of a set of seeds."""
-        assert 0 <= block < BLOCKS
-        first = 2 * self.plan.replications + block * self.plan.runs_of_particle
-        return range(first, first + self.plan.runs_of_particle)
-
-    def _measure(self, wanted: Sequence[tuple[FloatArray, int]]) -> None:
-        self.search.measure(
-            [(self.values(point), r) for point, block in wanted for r in self._replications(block)]
-        )
-
-    def _drawn(self, point: FloatArray, block: int) -> FloatArray | None:
-        values = self.values(point)
-        if any(self.search.row(values, r) is None for r in self._replications(block)):
-            return None
-        mean = np.mean([self.figures(values, r) for r in self._replications(block)], axis=0)
-        far = self.targets + NOWHERE * self.tolerances
-        return np.where(np.isnan(mean), far, mean)

@@ -23,7 +23,7 @@ from sim.schema.yamlfile import dotted
 if TYPE_CHECKING:
     from sim.schema import Experiment, Scenario
     from sim.schema.experiment_calibrate import Calibrate, Target
-    from sim.schema.locator import Source
+    from sim.schema.locator import KeyPath, Source
 
 POLISH = 64
 """Settings that a search may try beyond its trials."""
@@ -115,9 +115,7 @@ def _with_targets(
     there = {metric.name for metric in plan.experiment.metrics}
     pairs = zip(names, texts, strict=True)
     more = [Metric(name=name, value=text) for name, text in pairs if name not in there]
-    experiment = plan.experiment.model_copy(
-        update={"metrics": [*plan.experiment.metrics, *more]}
-    )
+    experiment = plan.experiment.model_copy(update={"metrics": [*plan.experiment.metrics, *more]})
     return CalibrationPlan(
         experiment, plan.base, plan.cells, plan.seed, probes=plan.probes,
         targets=targets, columns=tuple(names), replications=runs,
@@ -155,7 +153,7 @@ def _problems(
             formula = parse_formula(text)
             _look(formula, scenarios)
         except ExpressionError as error:
-            key = (*above, number, "metric")
+            key: KeyPath = (*above, number, "metric")
             yield _problem(source, key, f"'{target.metric}'", f"a figure of a run; {error}")
             continue
         if formula.logical and not 0 <= target.target <= 1:
@@ -166,7 +164,7 @@ def _problems(
             )  # fmt: skip
 
 
-def _problem(source: Source, key: tuple[str | int, ...], found: str, allowed: str) -> Problem:
+def _problem(source: Source, key: KeyPath, found: str, allowed: str) -> Problem:
     line, column = source.place(key)
     return Problem(source.file_of(key), line, column, dotted(key), found, allowed)
 

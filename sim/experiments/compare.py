@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.core.arrays import FloatArray
 from sim.core.errors import ScenarioError
 from sim.experiments.check import describe, problem_at
 from sim.experiments.differences import (
     LEAST_PAIRS,
+    SAMPLES,
     Difference,
     holm,
     paired_difference,
+    pairs_to_tell,
     replications_needed,
 )
 from sim.experiments.plan import Plan, prepare
@@ -90,10 +93,10 @@ class CompareResult:
                 found[metric].setdefault(cell, {})[replication] = value
         return found
 
-    def pairs(self, point: int, variant: str, metric: str) -> np.ndarray[Any, np.dtype[Any]]:
+    def pairs(self, point: int, variant: str, metric: str) -> FloatArray:
         """Return the differences of one comparison, (N,) float64, by replication."""
         first, other, _ = _values(self, point, variant, metric)
-        return other - first
+        return np.asarray(other - first)
 
     def figure(self) -> Figure:
         """Draw every pair, the means and their intervals; a map where two factors are numbers."""
@@ -101,7 +104,7 @@ class CompareResult:
 
         return figure(self.frame, self._dots(), self.factors)
 
-    def _dots(self) -> list[np.ndarray[Any, np.dtype[Any]]]:
+    def _dots(self) -> list[FloatArray]:
         rows = self.frame[["point", "variant", "metric"]].itertuples(index=False)
         return [self.pairs(int(str(point)), str(v), str(m)) for point, v, m in rows]
 
@@ -147,9 +150,7 @@ def compare(
     """
     plan = experiment if isinstance(experiment, Plan) else prepare(experiment)
     settings_of(plan)
-    return compared(
-        sweep(plan, out=out, workers=workers, executor=executor, watch=watch)
-    )
+    return compared(sweep(plan, out=out, workers=workers, executor=executor, watch=watch))
 
 
 def settings_of(plan: Plan) -> Compare:
@@ -189,7 +190,9 @@ def _judged(result: CompareResult, point: int, variant: str, metric: str) -> dic
         names = ("first", "other", "difference", "low", "high", "d", "worse", "worse_low",
                  "worse_high", "p", "gain")  # fmt: skip
         return row | dict.fromkeys(names, math.nan)
-    found: Difference = paired_difference(one, two, settings.confidence, settings.seed)
+    found: Difference = paired_difference(
+        one, two, settings.confidence, settings.seed, _flips(result)
+    )
     worse = found.lower if settings.better.get(metric) == "higher" else found.higher
     return row | {
         "first": float(one.mean()),
@@ -206,14 +209,23 @@ def _judged(result: CompareResult, point: int, variant: str, metric: str) -> dic
     }
 
 
+def _flips(result: CompareResult) -> int:
+    """Return how many changes of sign let a verdict pass the correction for all comparisons."""
+    settings = result.settings
+    points = len(result.sweep.plan.cells) // len(settings.names)
+    comparisons = points * (len(settings.names) - 1) * len(result.sweep.metrics)
+    return max(SAMPLES, math.ceil(5 * comparisons / (1 - settings.confidence)))
+
+
 def _values(
     result: CompareResult, point: int, variant: str, metric: str
-) -> tuple[np.ndarray[Any, np.dtype[Any]], np.ndarray[Any, np.dtype[Any]], int]:
+) -> tuple[FloatArray, FloatArray, int]:
     """Return a metric of the first variant and of another, and how many pairs lack a value."""
     names = result.settings.names
     series = result._series
     first, other = (
-        series[metric].get(point * len(names) + names.index(name), {}) for name in (names[0], variant)
+        series[metric].get(point * len(names) + names.index(name), {})
+        for name in (names[0], variant)
     )
     both = [r for r in sorted(first) if r in other]
     one, two = (np.array([side[r] for r in both], dtype=np.float64) for side in (first, other))
@@ -235,6 +247,8 @@ def _verdict(row: dict[str, Any]) -> str:
         return "the same in every pair"
     if row["runs"] == 1:
         return "one pair: nothing is known of its luck"
+    if math.isinf(row["d"]) and not row["told"]:
+        return f"{'higher' if row['difference'] > 0 else 'lower'} by the same in every pair"
     if row["told"]:
         return "higher" if row["difference"] > 0 else "lower"
     text = "not told from no difference"
@@ -261,13 +275,10 @@ def _remarks(result: CompareResult) -> Iterator[str]:
             )
     if (frame["runs"] < LEAST_PAIRS).any():
         yield f"no intervals where there are fewer than {LEAST_PAIRS} pairs"
-    least = min(1.0, 2.0 ** (1 - int(frame["runs"].max()))) if frame["runs"].max() else 1.0
     family = len(frame) if settings.correction == "holm" else 1
-    if least * family >= 1 - settings.confidence:
-        yield (
-            f"with {frame['runs'].max()} pairs and {len(frame):,} comparisons no difference can be "
-            "told; more replications are needed"
-        )
+    needed = pairs_to_tell(family, settings.confidence)
+    if frame["runs"].max() < needed:
+        yield f"it takes {needed} pairs to tell any difference, there are {frame['runs'].max()}"
     lost = frame[frame["missing"] > 0]
     for row in lost.head(5).to_dict("records"):
         where = describe({name: row[name] for name in result.factors})

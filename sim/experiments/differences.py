@@ -14,7 +14,7 @@ from sim.core.arrays import FloatArray
 from sim.experiments.statistics import LEVEL, Estimate, share_interval
 
 SAMPLES = 9999
-"""Bootstrap samples, and permutations where not all of them are gone through."""
+"""Bootstrap samples, and changes of sign where not all of them are gone through."""
 
 LEAST_PAIRS = 8
 """Pairs without which the bootstrap says too little for an interval."""
@@ -55,7 +55,11 @@ class Difference:
 
 
 def paired_difference(
-    first: ArrayLike, other: ArrayLike, level: float = LEVEL, seed: int = 0
+    first: ArrayLike,
+    other: ArrayLike,
+    level: float = LEVEL,
+    seed: int = 0,
+    flips: int = SAMPLES,
 ) -> Difference:
     """Return what is known of the difference of two settings.
 
@@ -66,7 +70,9 @@ def paired_difference(
     level : float
         Confidence in (0, 1).
     seed : int
-        Of bootstrap and permutations.
+        Of bootstrap and changes of sign.
+    flips : int
+        Changes of sign that are drawn where there are more.
 
     Raises
     ------
@@ -77,7 +83,7 @@ def paired_difference(
     -----
     With ``x_k = other_k - first_k``: the interval of mean(x) is that of the bias-corrected and
     accelerated bootstrap (BCa) [1]_; ``d = mean(x) / sd(x)`` [2]_; p is the share of the ``2**N``
-    changes of sign (of 9,999 drawn ones for N > 13) whose mean is as far from 0 [3]_, so that it
+    changes of sign (of `flips` drawn ones where there are more) whose mean is as far from 0 [3]_, so that it
     cannot be below ``2 / 2**N``; ``gain = (var(first) + var(other)) / var(x)`` says how many times
     as many runs it would take without common draws.
 
@@ -101,7 +107,7 @@ def paired_difference(
         effect=_effect(mean, deviation),
         higher=share_interval(int((x > 0).sum()), count, level),
         lower=share_interval(int((x < 0).sum()), count, level),
-        p=_sign_flips(x, seed),
+        p=_sign_flips(x, seed, flips),
         gain=_gain(one, two, deviation),
     )
 
@@ -143,7 +149,7 @@ def _effect(mean: float, deviation: float) -> float:
     return mean / deviation
 
 
-def _sign_flips(x: FloatArray, seed: int) -> float:
+def _sign_flips(x: FloatArray, seed: int, flips: int) -> float:
     from scipy.stats import permutation_test
 
     if x.size < 2:
@@ -153,7 +159,7 @@ def _sign_flips(x: FloatArray, seed: int) -> float:
     scale = float(np.abs(x).max())
     generator = np.random.Generator(np.random.PCG64(seed))
     found = permutation_test((x / scale,), np.mean, permutation_type="samples", vectorized=True,
-                             n_resamples=SAMPLES, rng=generator)  # fmt: skip
+                             n_resamples=flips, rng=generator)  # fmt: skip
     return float(found.pvalue)
 
 
@@ -161,6 +167,16 @@ def _gain(one: FloatArray, two: FloatArray, deviation: float) -> float:
     if not deviation > 0.0:
         return math.nan
     return float(one.var(ddof=1) + two.var(ddof=1)) / deviation**2
+
+
+def pairs_to_tell(comparisons: int, level: float = LEVEL) -> int:
+    """Return the least number of pairs with which any difference can be told.
+
+    Notes
+    -----
+    The least N with ``comparisons x 2 / 2**N < 1 - level``: 6 for one comparison at 95 %.
+    """
+    return math.floor(math.log2(comparisons / (1 - level))) + 2
 
 
 def holm(p: Sequence[float]) -> list[float]:

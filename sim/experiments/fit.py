@@ -110,8 +110,7 @@ def _ask_and_tell(
         while trials > 0:
             asked = [study.ask() for _ in range(min(size, trials))]
             points = [
-                np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
-                for trial in asked
+                np.array([trial.suggest_float(name, 0.0, 1.0) for name in names]) for trial in asked
             ]
             for trial, loss in zip(asked, losses(points), strict=True):
                 study.tell(trial, loss)

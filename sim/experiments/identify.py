@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sim.schema import Factor
 
 PINNED, LOOSE = 0.5, 0.8
-"""Width of a sample over that of the prior up to which a parameter is pinned, from which it is not."""
+"""Widths, over that of the prior, up to which a parameter is pinned and from which it is not."""
 
 TIED = 0.8
 """Rank correlation from which only a combination of two parameters is pinned."""
@@ -225,11 +225,11 @@ def remarks_of(result: CalibrateResult) -> Iterator[str]:
     if sample is None:
         yield "no sample of parameters was asked for: what the targets pin is not known"
         return
-    if sample.temperature > 1.0 + 1e-9:
+    wider = math.sqrt(sample.temperature)
+    if wider > 1.0 + 1e-9:
         yield (
             f"the sample ended after {sample.evaluations:,} settings at temperature "
-            f"{sample.temperature:.3g}: it is that of tolerances {math.sqrt(sample.temperature):.3g} "
-            "times as wide"
+            f"{sample.temperature:.3g}: it is that of tolerances {wider:.3g} times as wide"
         )
     if sample.effective < FEW:
         yield f"the sample is thin: as good as {sample.effective:.0f} particles of equal weight"

@@ -55,7 +55,9 @@ class Drawn:
     said: str
 
 
-def figure(targets: pd.DataFrame, drawn: Sequence[Drawn], pairs: Sequence[tuple[int, int]]) -> Figure:
+def figure(
+    targets: pd.DataFrame, drawn: Sequence[Drawn], pairs: Sequence[tuple[int, int]]
+) -> Figure:
     """Draw a calibration.
 
     Parameters
@@ -124,7 +126,9 @@ def _density(ax: Axes, parameter: Drawn) -> None:
     prior = np.histogram(parameter.prior, edges)[0] / parameter.prior.size
     ax.stairs(prior, edges, color="black", linewidth=0.9, linestyle=(0, (3, 2)))
     if parameter.sample.size:
-        held = np.histogram(np.clip(parameter.sample, low, high), edges, weights=parameter.weights)[0]
+        held = np.histogram(np.clip(parameter.sample, low, high), edges, weights=parameter.weights)[
+            0
+        ]
         ax.stairs(held, edges, fill=True, color=LIGHT)
     ax.axvline(parameter.best, color=DARK, linewidth=1.0)
     ax.set_ylabel("share (dashed: prior)", fontsize=SMALL)

@@ -106,7 +106,10 @@ def _panel(
         light = abs(values[y, x]) > 0.5 * top
         ax.plot(x + 0.5, y + 0.5, marker="^" if wins else "o", markersize=4.0,
                 color="white" if light else "black")  # fmt: skip
-    for axis, names, label in ((ax.xaxis, levels[0], factors[0]), (ax.yaxis, levels[1], factors[1])):
+    for axis, names, label in (
+        (ax.xaxis, levels[0], factors[0]),
+        (ax.yaxis, levels[1], factors[1]),
+    ):
         step = -(-len(names) // 9)
         places = range(0, len(names), step)
         axis.set_ticks([k + 0.5 for k in places], [short(names[k]) for k in places], fontsize=TINY)
@@ -114,7 +117,7 @@ def _panel(
     ax.grid(visible=False)
     bar = drawn.colorbar(image, ax=ax, pad=0.02)
     bar.ax.tick_params(labelsize=TINY)
-    bar.formatter.set_powerlimits((-3, 4))
+    bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
     bar.ax.yaxis.get_offset_text().set_fontsize(TINY)
     bar.set_label("mean difference", fontsize=SMALL)
 

@@ -216,7 +216,10 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _coherent(self) -> Experiment:
-        refuse("experiment", [*self._names(), *self._seeds(), *self._design_findings(), *self._compared()])
+        refuse(
+            "experiment",
+            [*self._names(), *self._seeds(), *self._design_findings(), *self._compared()],
+        )
         return self
 
     def _compared(self) -> Iterator[Finding]:

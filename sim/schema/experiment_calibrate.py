@@ -64,9 +64,7 @@ class Posterior(Model):
 class Calibrate(Model):
     """Parameters that are fitted to targets; the factors are the parameters, with their ranges."""
 
-    scorecard: FilePath | None = attribute(
-        "File of the targets, relative to this file.", "-", None
-    )
+    scorecard: FilePath | None = attribute("File of the targets, relative to this file.", "-", None)
     targets: list[Target] | None = attribute(
         "The targets themselves, instead of a file.", "-", None, min_length=1
     )
