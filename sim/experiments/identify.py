@@ -223,7 +223,9 @@ def remarks_of(result: CalibrateResult) -> Iterator[str]:
             yield f"the best {factor.column} is at the end of its range; a wider one may fit better"
     sample = result.sample
     if sample is None:
-        yield "no sample of parameters was asked for: what the targets pin is not known"
+        asked = plan.settings.posterior
+        why = "was asked for" if asked is None else f"came of {asked.evaluations:,} evaluations"
+        yield f"no sample of parameters {why}: what the targets pin is not known"
         return
     wider = math.sqrt(sample.temperature)
     if wider > 1.0 + 1e-9:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sim.core.arrays import FloatArray
-from sim.core.errors import MissingExtraError, RunError
+from sim.core.errors import MissingExtraError
 
 BATCH = 32
 """Settings that are run at once; it does not depend on the number of workers."""
@@ -73,7 +73,7 @@ def sample_posterior(
     particles: int,
     evaluations: int,
     seed: int,
-) -> Sample:
+) -> Sample | None:
     """Sample the points whose figures are near to the targets.
 
     Parameters
@@ -91,12 +91,15 @@ def sample_posterior(
     seed : int
         Of the sample.
 
+    Returns
+    -------
+    Sample or None
+        None if not even a first generation was completed.
+
     Raises
     ------
     MissingExtraError
         Without pyABC.
-    RunError
-        If not even a first generation was found.
 
     Notes
     -----
@@ -217,15 +220,12 @@ def _missing(proposal: Callable[[int], Any], numbers: range) -> Any:
             yield error.wanted
 
 
-def _sample(history: Any, dimension: int, spent: int) -> Sample:
-    """Return the last generation that was completed."""
+def _sample(history: Any, dimension: int, spent: int) -> Sample | None:
+    """Return the last generation that was completed, if there is one."""
     done = history.get_all_populations()
     done = done[done["t"] >= 0]
     if done.empty:
-        raise RunError(
-            f"no sample of parameters after {spent:,} settings; allow more evaluations, or wider "
-            "tolerances"
-        )
+        return None
     frame, weights = history.get_distribution(m=0)
     points = frame[[f"x{k}" for k in range(dimension)]].to_numpy(dtype=np.float64)
     order = np.lexsort(points.T[::-1])

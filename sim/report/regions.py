@@ -98,8 +98,8 @@ def _panel(
             marks.append((x, y, sign * row["difference"] < 0))
     top = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
     colours = ["#332288", "#ffffff", "#dd6a1f"]
-    scale = LinearSegmentedColormap.from_list("wins", colours if sign > 0 else colours[::-1])
-    scale.set_bad("#dcdcdc")
+    made = LinearSegmentedColormap.from_list("wins", colours if sign > 0 else colours[::-1])
+    scale = made.with_extremes(bad="#dcdcdc")
     image = ax.pcolormesh(values, cmap=scale, norm=TwoSlopeNorm(0.0, -top, top),
                           edgecolors="white", linewidth=0.5)  # fmt: skip
     for x, y, wins in marks:

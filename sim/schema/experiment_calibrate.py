@@ -51,6 +51,10 @@ class Scorecard(Model):
         return self
 
 
+LEAST_PER_PARTICLE = 4
+"""Settings that a sample needs for each of its particles, of which one is for the first guess."""
+
+
 class Posterior(Model):
     """How the parameters that fit are sampled."""
 
@@ -59,6 +63,14 @@ class Posterior(Model):
     runs: Count | None = attribute(
         "Runs whose mean is held against a target. Left out: `replications`.", "runs", None, ge=1
     )
+
+    @model_validator(mode="after")
+    def _enough(self) -> Posterior:
+        if self.evaluations < LEAST_PER_PARTICLE * self.particles:
+            found = f"{self.evaluations:,} for {self.particles:,} particles"
+            allowed = f"at least {LEAST_PER_PARTICLE} for each particle"
+            refuse("posterior", [Finding(("evaluations",), found, allowed)])
+        return self
 
 
 class Calibrate(Model):
