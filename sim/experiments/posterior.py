@@ -200,10 +200,10 @@ def _accepted(
     while sample.n_accepted < count and sampler.spent < evaluations:
         ahead = range(made, made + min(BATCH, evaluations - sampler.spent))
         measure(list(_missing(proposal, ahead)))
+        sampler.spent += len(ahead)
         for number in ahead:
             sample.append(proposal(number))
             made += 1
-            sampler.spent += 1
             if sample.n_accepted >= count:
                 break
     sampler.nr_evaluations_ = made

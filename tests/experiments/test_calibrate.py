@@ -174,16 +174,8 @@ def test_killed_anywhere_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
     whole = fitted(tmp_path, noisy, out="whole", **said)
     runs = len(whole.runs)
     for most in (0, 5, 30, runs - 1):
-        left = [most]
-
-        def dying(overrides: dict[str, Any], seed: int) -> dict[str, Any]:
-            if left[0] == 0:
-                raise KeyboardInterrupt
-            left[0] -= 1
-            return noisy(overrides, seed)
-
         with pytest.raises(KeyboardInterrupt):
-            fitted(tmp_path, dying, out=f"cut-{most}", **said)
+            fitted(tmp_path, dying(most), out=f"cut-{most}", **said)
         again = fitted(tmp_path, noisy, out=f"cut-{most}", **said)
         assert again.done_before == most
         assert len(again.runs) == runs
@@ -227,6 +219,19 @@ def test_a_figure_without_value_misses_by_far(tmp_path: Path) -> None:
     result = fitted(tmp_path, outcome)
     assert result.point["fall"] == pytest.approx(-0.5, abs=1e-3)
     assert max(loss for _, loss in result.tried) == pytest.approx(1e6)
+
+
+def dying(most: int):
+    """Return an outcome that is interrupted after so many runs."""
+    left = [most]
+
+    def outcome(overrides: dict[str, Any], seed: int) -> dict[str, Any]:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return noisy(overrides, seed)
+
+    return outcome
 
 
 def refused(folder: Path, **said: Any) -> str:
