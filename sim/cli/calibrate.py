@@ -23,7 +23,9 @@ def calibrate(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit the factors of an experiment to targets, and say which of them the targets pin.
+    """Fit the factors of an experiment to targets.
+
+    It says which of them the targets pin, and which only together or not at all.
 
     The same command again goes on where this one stopped.
     """

@@ -57,7 +57,7 @@ def compare(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare scenarios on common random numbers, with intervals and verdicts.
+    """Compare scenarios on common random numbers.
 
     The same command again goes on where this one stopped.
     """
