@@ -25,7 +25,9 @@ def optimise(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the settings that are best for one or several objectives, judged on fresh seeds.
+    """Find the best settings, judged on fresh seeds.
+
+    With several objectives it is the trade-off between them that is found.
 
     The same command again goes on where this one stopped.
     """

@@ -25,7 +25,7 @@ def reverse(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the smallest shock at which the conditions of an experiment hold.
+    """Find the smallest shock at which conditions hold.
 
     The same command again goes on where this one stopped.
     """

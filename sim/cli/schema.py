@@ -22,7 +22,7 @@ def schema(
         Kind, typer.Argument(metavar="[scenario|experiment]", help="Which files.")
     ] = Kind.SCENARIO,
 ) -> None:
-    """Print the JSON Schema of scenario or experiment files, for editors."""
+    """Print the JSON Schema of a kind of file, for editors."""
     from sim.schema.json_schema import json_schema_text
 
     emit(json_schema_text(of.value))

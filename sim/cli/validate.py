@@ -20,7 +20,7 @@ def validate(
     ],
     as_json: Json = False,
 ) -> None:
-    """Check scenario files and their books, and every cell of experiments; run nothing."""
+    """Check scenarios with their books, and experiments; run nothing."""
     from sim.cli.console import emit, emit_json, say
 
     rows: list[dict[str, Any]] = []
@@ -63,9 +63,16 @@ def _examine(file: str) -> dict[str, Any]:
 def _cells(file: str) -> dict[str, int]:
     """Check every cell of an experiment, build the world of the first and count what there is."""
     from sim.cli.bundled import find_experiment, find_scenario
+    from sim.experiments.optimise import prepare_optimise
     from sim.experiments.plan import prepare
+    from sim.experiments.reverse_plan import prepare_reverse
 
-    plan = prepare(find_experiment(file), find_scenario)
+    path = find_experiment(file)
+    plan = prepare(path, find_scenario)
+    if plan.experiment.reverse is not None:
+        prepare_reverse(path, find_scenario)
+    if plan.experiment.optimise is not None:
+        prepare_optimise(path, find_scenario)
     sizes = _counts(plan.base.scenario(plan.cells[0].overrides))
     return {"cells": len(plan.cells), "runs": plan.runs, **sizes}
 

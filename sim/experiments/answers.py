@@ -173,7 +173,7 @@ def answer_of(
         cell_below=cells[1],
         remarks=tuple(_remarks(plan, search, asked, way, threshold, mix)),
         runs=len(threshold.seen),
-        axis=names[0] if isinstance(way, RangeWay) else "distance from the base",
+        axis=way.factor.column if isinstance(way, RangeWay) else "distance from the base",
         way=way,
         threshold=threshold,
         mix=mix,
@@ -189,7 +189,8 @@ def _sizes(way: Way) -> Any:
             return -place if falling else place
         if isinstance(way, Ray):
             return place * way.length
-        return float(way.at(place)[0])
+        assert isinstance(way, RangeWay)
+        return float(way.value(place))
 
     return size
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from sim.core.errors import MissingExtraError, RunError
+from sim.core.version import code_version
 
 PATIENCE = 10.0
 """Seconds in which a scheduler must answer."""
@@ -28,12 +29,14 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
     MissingExtraError
         If ``distributed`` is not installed.
     RunError
-        If no scheduler answers there, or it has no workers.
+        If no scheduler answers there, it has no workers, or a worker has other code than this
+        process.
 
     Notes
     -----
     A worker that dies takes no run with it: the scheduler gives its tasks to others, and after
-    three deaths over one task that run is a failed row.
+    three deaths over one task that run is a failed row. Workers read the files that a scenario
+    names, such as books, at the same paths as this process.
     """
     try:
         distributed: Any = import_module("distributed")
@@ -48,5 +51,14 @@ def dask_executor(address: str) -> Iterator[tuple[Executor, int]]:
         threads = sum(client.nthreads().values())
         if threads == 0:
             raise RunError(f"the Dask scheduler at {address} has no workers")
+        _same_code(client)
         with client.get_executor() as executor:
             yield executor, threads
+
+
+def _same_code(client: Any) -> None:
+    """Refuse workers whose results would not be this program's."""
+    ours = code_version()
+    for worker, theirs in sorted(client.run(code_version).items()):
+        if theirs != ours:
+            raise RunError(f"the Dask worker {worker} runs liqsim {theirs}; here is {ours}")

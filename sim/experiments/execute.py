@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
+from typing import Any
 
 from sim.experiments.task import Row, Task, perform
 
@@ -51,8 +52,8 @@ def on_this_machine(
     source = iter(tasks)
     while True:
         lost: list[Task] = []
-        with worker_pool(workers) as pool:
-            yield from on_executor(source, pool, workers, function, lost)
+        with _pool(workers) as pool:
+            yield from _rows(source, pool, workers, function, {}, lost)
         if not lost:
             return
         yield from _one_by_one(lost, function)
@@ -73,11 +74,7 @@ def _one_by_one(tasks: Iterable[Task], function: Perform) -> Iterator[Row]:
 
 
 def on_executor(
-    tasks: Iterable[Task],
-    executor: Executor,
-    workers: int,
-    function: Perform = perform,
-    lost: list[Task] | None = None,
+    tasks: Iterable[Task], executor: Executor, workers: int, function: Perform = perform
 ) -> Iterator[Row]:
     """Yield the rows of tasks as any `concurrent.futures.Executor` finishes them.
 
@@ -91,38 +88,45 @@ def on_executor(
         How many work at once; three times as many tasks are under way.
     function : callable
         What is done with a task.
-    lost : list of Task, optional
-        Receives the tasks that a broken pool lost, and no further task is begun then; without
-        it they become failed rows.
     """
-    source = iter(tasks)
     under_way: dict[Future[Row], Task] = {}
-    gone: list[Task] = [] if lost is None else lost
+    lost: list[Task] = []
     try:
-        while True:
-            while not gone and len(under_way) < AHEAD * workers:
-                task = next(source, None)
-                if task is None:
-                    break
-                try:
-                    under_way[executor.submit(function, task)] = task
-                except BrokenProcessPool:
-                    gone.append(task)
-            if not under_way:
-                break
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                task = under_way.pop(future)
-                row = _row_of(future, task)
-                if row is None:
-                    gone.append(task)
-                else:
-                    yield row
+        yield from _rows(iter(tasks), executor, workers, function, under_way, lost)
     finally:
         for future in under_way:
             future.cancel()
-    if lost is None:
-        yield from map(_died, gone)
+    yield from map(_died, lost)
+
+
+def _rows(
+    source: Iterator[Task],
+    executor: Executor,
+    workers: int,
+    function: Perform,
+    under_way: dict[Future[Row], Task],
+    lost: list[Task],
+) -> Iterator[Row]:
+    """Yield rows as they are finished; once the pool broke, begin nothing and note what it lost."""
+    while True:
+        while not lost and len(under_way) < AHEAD * workers:
+            task = next(source, None)
+            if task is None:
+                break
+            try:
+                under_way[executor.submit(function, task)] = task
+            except BrokenProcessPool:
+                lost.append(task)
+        if not under_way:
+            return
+        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = under_way.pop(future)
+            row = _row_of(future, task)
+            if row is None:
+                lost.append(task)
+            else:
+                yield row
 
 
 def _row_of(future: Future[Row], task: Task) -> Row | None:
@@ -156,7 +160,7 @@ def _failed(task: Task, message: str) -> Row:
 
 
 @contextmanager
-def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool whose processes end with it, whatever they are doing."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quietly)
     try:
@@ -173,3 +177,46 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 def _quietly() -> None:
     """Leave Ctrl-C to the process that collects the rows."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Crew:
+    """Worker processes of this machine that live through several batches of tasks.
+
+    Parameters
+    ----------
+    workers : int
+        At least 1; one works in this process.
+    function : callable
+        What is done with a task.
+
+    Notes
+    -----
+    Lost tasks are tried once more, as by `on_this_machine`.
+    """
+
+    def __init__(self, workers: int, function: Perform = perform) -> None:
+        self._workers, self._function = workers, function
+        self._stack = ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[Row]:
+        """Yield the rows of a batch as they are finished."""
+        if self._workers == 1:
+            yield from map(self._function, tasks)
+            return
+        source = iter(tasks)
+        while True:
+            lost: list[Task] = []
+            if self._pool is None:
+                self._pool = self._stack.enter_context(_pool(self._workers))
+            yield from _rows(source, self._pool, self._workers, self._function, {}, lost)
+            if not lost:
+                return
+            self._pool = None
+            yield from _one_by_one(lost, self._function)

@@ -16,19 +16,19 @@ from sim.experiments.answers import Answer, answer_of
 from sim.experiments.execute import Perform, workers_by_default
 from sim.experiments.mixes import nearest_mix
 from sim.experiments.plan import columns_of
-from sim.experiments.reverse_plan import axis_in, block_of, prepare_reverse
+from sim.experiments.reverse_plan import axis_in, block_of, free_factors, prepare_reverse
 from sim.experiments.search import Search, SearchPlan, Values, Watch, at_work, points_of
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task
 from sim.experiments.threshold import find_threshold
-from sim.experiments.ways import RangeWay, Ray, Way
+from sim.experiments.ways import RangeWay, Ray, Way, frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from sim.schema import Experiment, Factor
+    from sim.schema import Experiment
     from sim.schema.experiment_reverse import NamedCondition, Reverse
 
 
@@ -136,7 +136,7 @@ def _expected(experiment: Experiment) -> int:
     """Return about how many runs a search takes."""
     block = block_of(experiment)
     halvings = max(0.0, math.log2(1.0 / (block.tolerance * block.scan)))
-    mixes = block.trials if len(experiment.factors) > 1 else 0
+    mixes = block.trials if len(free_factors(experiment)) > 1 else 0
     cells: float = mixes + block.scan + 1 + 2 + halvings
     return math.ceil(len(block.asked) * experiment.replications * cells)
 
@@ -155,18 +155,19 @@ def _answer(plan: SearchPlan, block: Reverse, search: Search, asked: NamedCondit
 
     mix = None
     way: Way
-    if len(plan.experiment.factors) == 1:
-        way = _range_way(plan.experiment.factors[0], block, shares)
+    free, frame = free_factors(plan.experiment), frame_of(plan.experiment.factors)
+    if len(free) == 1:
+        way = _range_way(RangeWay(free[0], False, frame), block, shares)
     else:
-        axes = [axis_in(plan, factor) for factor in plan.experiment.factors]
+        axes = [axis_in(plan, factor) for factor in free]
         mix = nearest_mix(
             axes,
-            lambda ends: shares([Ray(axes, end).at(1.0) for end in ends]),
+            lambda ends: shares([Ray(axes, end, frame).at(1.0) for end in ends]),
             block.probability,
             trials=block.trials,
             seed=block.seed,
         )
-        way = Ray(axes, mix.end)
+        way = Ray(axes, mix.end, frame)
     threshold = find_threshold(
         lambda pairs: ask([(way.at(place), r) for place, r in pairs]),
         len(replications),
@@ -179,14 +180,13 @@ def _answer(plan: SearchPlan, block: Reverse, search: Search, asked: NamedCondit
 
 
 def _range_way(
-    factor: Factor, block: Reverse, shares: Callable[[Sequence[Values]], list[float]]
+    rising: RangeWay, block: Reverse, shares: Callable[[Sequence[Values]], list[float]]
 ) -> RangeWay:
     """Return the way through a factor's range, from the end at which less happens."""
+    falling = replace(rising, falling=True)
     if block.start != "auto":
-        return RangeWay(factor, block.start == "high")
-    rising = RangeWay(factor, False)
-    ends = [rising.at(0.0), rising.at(1.0)]
-    at_low, at_high = shares(ends)
+        return falling if block.start == "high" else rising
+    at_low, at_high = shares([rising.at(0.0), rising.at(1.0)])
     if at_low == at_high:
-        return RangeWay(factor, abs(ends[1][0]) < abs(ends[0][0]))
-    return RangeWay(factor, at_high < at_low)
+        return falling if abs(rising.value(1.0)) < abs(rising.value(0.0)) else rising
+    return falling if at_high < at_low else rising

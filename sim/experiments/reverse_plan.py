@@ -54,7 +54,7 @@ def prepare_reverse(
         paths = [("reverse", "conditions", number) for number in range(len(named))]
     asked = [(path, *pair) for path, pair in zip(paths, named, strict=True)]
     problems = [*condition_problems(experiment, replace(plan, cells=plan.probes), asked)]
-    if len(experiment.factors) > 1:
+    if len(free_factors(experiment)) > 1:
         problems += _axis_problems(plan)
     if problems:
         raise ScenarioError(problems)
@@ -67,18 +67,25 @@ def block_of(experiment: Experiment) -> Reverse:
     return experiment.reverse
 
 
+def free_factors(experiment: Experiment) -> list[Factor]:
+    """Return the factors that are searched; one that lists a single value keeps it."""
+    return [factor for factor in experiment.factors if factor.values is None]
+
+
 def _problems(experiment: Experiment) -> Iterator[Problem]:
     """Yield what keeps an experiment from being searched at all."""
     if experiment.reverse is None:
         allowed = "a block with the condition that is to hold"
         yield problem_at(experiment, ("reverse",), "nothing", allowed)
         return
-    if not experiment.factors:
-        allowed = "at least one factor with a range or distribution"
-        yield problem_at(experiment, ("factors",), "no factors", allowed)
+    free = free_factors(experiment)
+    if not free:
+        allowed = "at least one with a range or distribution"
+        yield problem_at(experiment, ("factors",), "none that varies", allowed)
     for number, factor in enumerate(experiment.factors):
-        if factor.values is not None:
-            found, allowed = "a list of values", "a range or distribution, which can be halved"
+        if len(factor.values or ()) > 1:
+            found = "a list of values"
+            allowed = "a range or distribution, which can be halved, or a single value"
             yield problem_at(experiment, ("factors", number, "values"), found, allowed)
         elif factor.distribution is not None and factor.distribution.dist == "constant":
             path = ("factors", number, "distribution")
@@ -86,7 +93,7 @@ def _problems(experiment: Experiment) -> Iterator[Problem]:
     if not experiment.common_random_numbers:
         allowed = "true: each seed's own threshold is sought"
         yield problem_at(experiment, ("common_random_numbers",), "false", allowed)
-    columns = [factor.column for factor in experiment.factors]
+    columns = [factor.column for factor in free]
     for key in ("base", "unit"):
         for name in getattr(experiment.reverse, key):
             if name not in columns:
@@ -101,7 +108,8 @@ def _axis_problems(plan: SearchPlan) -> Iterator[Problem]:
     """Yield factors that no distance can be measured along."""
     for number, factor in enumerate(plan.experiment.factors):
         try:
-            axis_in(plan, factor)
+            if factor.values is None:
+                axis_in(plan, factor)
         except ValueError as error:
             found, _, allowed = str(error).removeprefix("found ").partition("; allowed: ")
             yield problem_at(plan.experiment, ("factors", number), found, allowed)
@@ -140,4 +148,4 @@ def _places(experiment: Experiment) -> int:
     block = block_of(experiment)
     halvings = math.ceil(math.log2(1.0 / block.tolerance)) + 1
     way = block.scan + 5 + min((1 << halvings) * block.scan, halvings * experiment.replications)
-    return len(block.asked) * (way + (block.trials if len(experiment.factors) > 1 else 0))
+    return len(block.asked) * (way + (block.trials if len(free_factors(experiment)) > 1 else 0))

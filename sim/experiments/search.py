@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from sim.core.errors import RunError
 from sim.experiments.check import describe
 from sim.experiments.design import Cell, cell_of
-from sim.experiments.execute import Perform, on_executor, on_this_machine, worker_pool
+from sim.experiments.execute import Crew, Perform, on_executor
 from sim.experiments.journal import cut, rows_of
 from sim.experiments.plan import Plan
 from sim.experiments.store import Store
@@ -212,28 +212,6 @@ def at_work(workers: int, executor: Executor | None, function: Perform) -> Itera
     """
     if executor is not None:
         yield lambda tasks: on_executor(tasks, executor, workers, function)
-    elif workers == 1:
-        yield lambda tasks: map(function, tasks)
-    else:
-        with ExitStack() as stack:
-            yield _Processes(workers, function, stack)
-
-
-class _Processes:
-    """Worker processes of this machine; a broken pool is replaced."""
-
-    def __init__(self, workers: int, function: Perform, stack: ExitStack) -> None:
-        self._workers, self._function, self._stack = workers, function, stack
-        self._pool: Executor | None = None
-
-    def __call__(self, tasks: Iterable[Task]) -> Iterator[Row]:
-        source = iter(tasks)
-        while True:
-            lost: list[Task] = []
-            if self._pool is None:
-                self._pool = self._stack.enter_context(worker_pool(self._workers))
-            yield from on_executor(source, self._pool, self._workers, self._function, lost)
-            if not lost:
-                return
-            self._pool = None
-            yield from on_this_machine(lost, max(self._workers, 2), self._function)
+        return
+    with Crew(workers, function) as crew:
+        yield crew

@@ -67,9 +67,8 @@ def search_plan(
     once = experiment.model_copy(update={"design": LatinHypercube(cells=1)})
     plan = plan_of(once, find, overrides)
     probes = tuple(_probes(experiment.factors))
-    problems = problems_of_plan(
-        Plan(once, plan.base, probes, plan.seed), plan.base.scenario(probes[0].overrides)
-    )
+    at_ends = Plan(once, plan.base, probes, plan.seed)
+    problems = problems_of_plan(at_ends, plan.base.scenario({}))
     if problems:
         raise ScenarioError(problems)
     there = {metric.name for metric in experiment.metrics}

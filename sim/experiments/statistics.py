@@ -226,8 +226,11 @@ def _tail_means(ordered: FloatArray, probability: float) -> FloatArray:
     part = max(mass - whole, 0.0)
     total: FloatArray = ordered[:, :whole].sum(axis=1)
     if part > 1e-9 and whole < size:
-        return (total + part * ordered[:, whole]) / (whole + part)
-    return total / whole
+        total += part * ordered[:, whole]
+        total /= whole + part
+    else:
+        total /= whole
+    return total
 
 
 _TAIL = re.compile(r"(p|es)(\d{1,2}(?:_\d+)?)")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sim.experiments.execute import on_executor, on_this_machine, workers_by_default
 from sim.experiments.plan import Plan, columns_of, prepare
+from sim.experiments.plots import Plots
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
 from sim.experiments.task import Row, Task
@@ -62,6 +63,11 @@ class SweepResult:
     def metrics(self) -> list[str]:
         """Columns of the metrics."""
         return [metric.name for metric in self.plan.experiment.metrics]
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: ``plot.factor(metric, factor)`` and ``plot.heatmap(metric, x, y)``."""
+        return Plots(self)
 
     @property
     def failures(self) -> pd.DataFrame:
@@ -129,9 +135,9 @@ def _run_missing(
         watch(done, plan.runs, failed)
     rows: Iterable[Row]
     if executor is None:
-        rows = on_this_machine(_tasks(plan, store), workers)
+        rows = on_this_machine(tasks_of(plan, store), workers)
     else:
-        rows = on_executor(_tasks(plan, store), executor, workers)
+        rows = on_executor(tasks_of(plan, store), executor, workers)
     for row in rows:
         store.add(row, plan.cells[row["cell"]].values)
         done += 1
@@ -140,7 +146,7 @@ def _run_missing(
             watch(done, plan.runs, failed)
 
 
-def _tasks(plan: Plan, store: Store) -> Iterator[Task]:
+def tasks_of(plan: Plan, store: Store) -> Iterator[Task]:
     """Yield the runs that are missing, in the order of the plan."""
     keep = plan.experiment.keep
     metrics = tuple((metric.name, metric.value) for metric in plan.experiment.metrics)

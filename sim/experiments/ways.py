@@ -28,6 +28,21 @@ class Way(Protocol):
         """Return the values of the factors at a place from 0 to 1."""
 
 
+Frame = tuple[tuple[Any, ...], ...]
+"""For each factor nothing, or the one value that it keeps."""
+
+
+def frame_of(factors: Sequence[Factor]) -> Frame:
+    """Return which factors keep the only value that they list."""
+    return tuple(tuple(factor.values or ()) for factor in factors)
+
+
+def framed(frame: Frame, free: Sequence[Any]) -> Values:
+    """Return the values of all factors: the fixed ones, and those of the free ones in order."""
+    left = iter(free)
+    return tuple(kept[0] if kept else next(left) for kept in frame)
+
+
 @dataclass(frozen=True, slots=True)
 class RangeWay:
     """Through the range of one factor.
@@ -38,16 +53,23 @@ class RangeWay:
         With a range or a distribution.
     falling : bool
         Whether the way begins at the highest value.
+    frame : Frame
+        What the other factors keep.
     """
 
     factor: Factor
     falling: bool
+    frame: Frame = ((),)
 
     def at(self, place: float) -> Values:
-        """Return the value at a place from 0 to 1."""
+        """Return the values of all factors at a place from 0 to 1."""
+        return framed(self.frame, [self.value(place)])
+
+    def value(self, place: float) -> Any:
+        """Return the factor's value at a place from 0 to 1."""
         low, high = share_range(self.factor)
         share = 1.0 - place if self.falling else place
-        return tuple(values_at(self.factor, np.array([low + share * (high - low)])))
+        return values_at(self.factor, np.array([low + share * (high - low)]))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +177,21 @@ class Ray:
     Attributes
     ----------
     axes : sequence of Axis
-        Of every factor.
+        Of every free factor.
     end : (F,) float64
         Distances at the end.
+    frame : Frame
+        What the other factors keep.
     """
 
     axes: Sequence[Axis]
     end: FloatArray
+    frame: Frame
 
     def at(self, place: float) -> Values:
-        """Return the values of the factors at a place from 0 to 1."""
+        """Return the values of all factors at a place from 0 to 1."""
         pairs = zip(self.axes, self.end, strict=True)
-        return tuple(axis.value(float(place * z)) for axis, z in pairs)
+        return framed(self.frame, [axis.value(float(place * z)) for axis, z in pairs])
 
     @property
     def length(self) -> float:

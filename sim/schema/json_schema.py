@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from sim.schema.experiment import Experiment
 from sim.schema.presets import list_presets
 from sim.schema.scenario import Scenario
@@ -33,10 +35,7 @@ def json_schema() -> dict[str, Any]:
     It describes what a user may write, so a duration is a number or text such as ``30s``. Rules
     between keys, such as a market on a known venue, are beyond it; `load` checks them.
     """
-    schema = _node(Scenario.model_json_schema(by_alias=True))
-    definitions = schema.pop("$defs")
-    for name, pattern in TEXT_PATTERNS.items():
-        definitions[name] = {"type": "string", "pattern": pattern}
+    schema, definitions = _parts(Scenario)
     _loosen_under_presets(definitions)
     head = {"$schema": DIALECT, "title": "liqsim scenario"}
     return {**head, **schema, "$defs": dict(sorted(definitions.items()))}
@@ -44,13 +43,20 @@ def json_schema() -> dict[str, Any]:
 
 def experiment_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of an experiment file."""
-    schema = _node(Experiment.model_json_schema(by_alias=True))
-    definitions = schema.pop("$defs")
-    for name, pattern in TEXT_PATTERNS.items():
-        if f'"#/$defs/{name}"' in json.dumps([schema, definitions]):
-            definitions[name] = {"type": "string", "pattern": pattern}
+    schema, definitions = _parts(Experiment)
     head = {"$schema": DIALECT, "title": "liqsim experiment"}
     return {**head, **schema, "$defs": dict(sorted(definitions.items()))}
+
+
+def _parts(root: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schema of a file, and the definitions that it refers to."""
+    schema = _node(root.model_json_schema(by_alias=True))
+    definitions: dict[str, Any] = schema.pop("$defs")
+    text = json.dumps([schema, definitions])
+    for name, pattern in TEXT_PATTERNS.items():
+        if f'"#/$defs/{name}"' in text:
+            definitions[name] = {"type": "string", "pattern": pattern}
+    return schema, definitions
 
 
 def json_schema_text(kind: str = "scenario") -> str:

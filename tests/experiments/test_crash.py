@@ -1,4 +1,4 @@
-"""A program that is killed at any moment: the same command goes on, nothing is lost or done twice."""
+"""A program that is killed at any moment: nothing is lost, nothing done twice."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,9 +77,20 @@ def test_stopping_ends_the_workers() -> None:
     workers = multiprocessing.active_children()
     assert len(workers) == 2
     rows.close()
-    for worker in workers:
-        worker.join(20)
-        assert not worker.is_alive()
+    deadline = time.monotonic() + 30
+    while any(exists(worker.pid) for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def exists(pid: int | None) -> bool:
+    """Whether there is a process with a number."""
+    assert pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_workers_by_default_are_the_cores_this_process_may_use(

@@ -116,6 +116,23 @@ reverse: {condition: shortfall >= 377, tolerance: 0.0001}
     assert len(result.runs) == len(set(result.runs["n"]))
 
 
+def test_a_factor_with_one_value_keeps_it(tmp_path: Path) -> None:
+    fixed = "factors: [{path: seed, name: fixed, values: [17]}, "
+    seen: set[int] = set()
+
+    def outcome(values: dict[str, Any], seed: int) -> dict[str, Any]:
+        seen.add(values["seed"])
+        return noisy(values, seed)
+
+    answer = search(tmp_path, NOISY.replace("factors: [", fixed), outcome).answers[0]
+    assert seen == {17}
+    assert answer.point["fixed"] == 17
+    assert answer.axis == "fall"
+    folder = tmp_path / "free"
+    folder.mkdir()
+    assert answer.size == search(folder, NOISY).answers[0].size
+
+
 def test_several_conditions_share_their_runs(tmp_path: Path) -> None:
     several = NOISY.replace(
         "condition: shortfall > 0",
@@ -167,7 +184,7 @@ def test_a_failed_run_leaves_no_answer(tmp_path: Path) -> None:
         return {**good(task), **(bad if task.replication == 3 else {})}
 
     file = written(tmp_path, NOISY)
-    with pytest.raises(RunError, match="replication 3, failed.*run: out of money"):
+    with pytest.raises(RunError, match=r"replication 3, failed.*run: out of money"):
         reverse(file, out=tmp_path / "out", workers=1, perform=perform)
 
 
@@ -197,8 +214,9 @@ def test_the_nearest_mix_of_two_factors_is_the_foot_of_the_perpendicular(tmp_pat
     assert answer.mix.tried == 120
     direction = np.asarray(answer.mix.end) / np.linalg.norm(answer.mix.end)
     assert direction @ [0.8, 0.6] > 0.98
-    assert plane({"shocks.0.return": answer.point["x"],
-                  "markets.0.impact.coefficient": answer.point["y"]}, 0)["shortfall"] > 0  # fmt: skip
+    point = {"shocks.0.return": answer.point["x"]}
+    point |= {"markets.0.impact.coefficient": answer.point["y"]}
+    assert plane(point, 0)["shortfall"] > 0
 
 
 def test_a_mix_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
@@ -272,6 +290,34 @@ reverse: {condition: accounts_liquidated == accounts, tolerance: 0.002}
 
 
 @pytest.mark.parametrize(
+    ("scenario", "lowest", "critical"),
+    [
+        # Selling the share f moves the price by y sqrt(f) of 1 - s: the last of 1000 accounts
+        # breaks if s + (1 - s) y sqrt(0.999) is at least its threshold, 0.9995 / 2.
+        ("square-root-cascade", -0.6, (0.49975 - 0.1020408 * 0.999**0.5)
+         / (1 - 0.1020408 * 0.999**0.5)),
+        # Account n of 1000 breaks at sqrt((n + 1/2) / N) and n sold are 2 n / N: the shock has to
+        # bridge the widest gap between both, 0.126 at n = 62 (0.125 for infinitely many).
+        ("pareto-leverage", -0.3, max(((n + 0.5) / 1000) ** 0.5 - n / 500 for n in range(1000))),
+    ],
+)  # fmt: skip
+def test_tipping_points_of_other_laws(
+    tmp_path: Path, scenario: str, lowest: float, critical: float
+) -> None:
+    text = f"""
+name: tipping
+factors: [{{path: shocks.0.return, name: fall, range: [{lowest}, 0]}}]
+metrics: [accounts_liquidated]
+reverse: {{condition: accounts_liquidated == accounts, tolerance: 0.001}}
+"""
+    file = written(tmp_path, text)
+    file.write_text(file.read_text().replace("linear-cascade", scenario), encoding="utf-8")
+    answer = reverse(file, out=tmp_path, workers=1).answers[0]
+    assert answer.point["fall"] <= -critical < answer.below["fall"]
+    assert answer.point["fall"] == pytest.approx(-critical, abs=-lowest * 0.001)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "place", "message"),
     [
         ("shortfall > 0", "shortfal > 0", "reverse.condition", "did you mean 'shortfall'"),
@@ -291,7 +337,7 @@ reverse: {condition: accounts_liquidated == accounts, tolerance: 0.002}
         ("tolerance: 0.005", "base: {fall: 0}", "reverse.base.fall", "no base with a single"),
         ("tolerance: 0.005", "unit: {fell: 1}", "reverse.unit.fell", "a column of a factor: fall"),
         ("factors: [{path: shocks.0.return, name: fall, range: [-0.6, 0]}]\n", "", "factors",
-         "at least one factor"),
+         "at least one with a range"),
     ],
 )  # fmt: skip
 def test_a_bad_question_is_refused_with_its_place(

@@ -284,9 +284,10 @@ def test_an_experiment_without_a_finished_run_has_an_empty_table(copied: Path) -
 
 def test_two_programs_do_not_write_one_folder(tmp_path: Path) -> None:
     made = plan(tmp_path)
-    with Store(tmp_path / "out", made):
-        with pytest.raises(RunError, match="being written by another process"):
-            Store(tmp_path / "out", made).__enter__()
+    second = Store(tmp_path / "out", made)
+    refused = pytest.raises(RunError, match="being written by another process")
+    with Store(tmp_path / "out", made), refused:
+        second.__enter__()
     with Store(tmp_path / "out", made):
         pass
 
