@@ -63,7 +63,7 @@ def _one_by_one(tasks: Iterable[Task], function: Perform) -> Iterator[Row]:
     """Yield the rows of tasks each of which may kill its worker."""
     rest = deque(tasks)
     while rest:
-        with worker_pool(1) as alone:
+        with _pool(1) as alone:
             alive = True
             while rest and alive:
                 task = rest.popleft()
