@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, model_vali
 
 from sim.schema.base import Finding, Model, attribute, no_switch, refuse
 from sim.schema.distributions import Distribution
-from sim.schema.experiment_calibrate import Calibrate, calibrate_findings
+from sim.schema.experiment_calibrate import Calibrate
 from sim.schema.experiment_compare import Compare, compare_findings
 from sim.schema.experiment_optimise import Optimise
 from sim.schema.experiment_reverse import Reverse
@@ -227,9 +227,12 @@ class Experiment(Model):
             metrics = [metric.name for metric in self.metrics]
             common = self.common_random_numbers
             yield from compare_findings(self.compare, self.factors, metrics, common=common)
-        if self.calibrate is not None:
-            compared = self.compare is not None
-            yield from calibrate_findings(len(self.factors), compared=compared)
+            for verb in ("sensitivity", "reverse", "optimise", "calibrate"):
+                if getattr(self, verb, None) is not None:
+                    yield Finding(("compare",), f"compare beside {verb}", "one of them")
+        if self.calibrate is not None and not self.factors:
+            allowed = "the parameters that are fitted"
+            yield Finding(("factors",), "no factors beside calibrate", allowed)
 
     def _seeds(self) -> Iterator[Finding]:
         if not self.common_random_numbers and self.replications > SEEDS_OF_CELL:

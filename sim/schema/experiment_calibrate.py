@@ -113,11 +113,3 @@ def target_findings(targets: Sequence[Target]) -> Iterator[Finding]:
         if not target.source.strip():
             found = "an empty text"
             yield Finding(("targets", number, "source"), found, "where the figure is from")
-
-
-def calibrate_findings(factors: int, *, compared: bool) -> Iterator[Finding]:
-    """Yield where a calibration and the rest of its experiment do not fit together."""
-    if factors == 0:
-        yield Finding(("factors",), "no factors beside calibrate", "the parameters that are fitted")
-    if compared:
-        yield Finding(("compare",), "compare beside calibrate", "one of them")

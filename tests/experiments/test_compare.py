@@ -199,6 +199,11 @@ def test_compare_needs_common_random_numbers(tmp_path: Path) -> None:
     assert "differences are of the same draws" in text
 
 
+def test_compare_stands_beside_no_search(tmp_path: Path) -> None:
+    reverse = {"condition": "shortfall > 0"}
+    assert "compare beside reverse" in said(tmp_path, compare=TWO, reverse=reverse)
+
+
 def test_an_experiment_without_the_block_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="a block compare"):
         compare(write(tmp_path), out=tmp_path / "out")
