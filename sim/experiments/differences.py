@@ -82,7 +82,9 @@ def paired_difference(
     Notes
     -----
     With ``x_k = other_k - first_k``: the interval of mean(x) is that of the bias-corrected and
-    accelerated bootstrap (BCa) [1]_; ``d = mean(x) / sd(x)`` [2]_; p is the share of the ``2**N``
+    accelerated bootstrap (BCa) [1]_, at a confidence expanded for small N [4]_ (tails of
+    ``Phi(-t sqrt(N / (N - 1)))``, t the quantile of Student's distribution);
+    ``d = mean(x) / sd(x)`` [2]_; p is the share of the ``2**N``
     changes of sign (of `flips` drawn ones where there are more) whose mean is as far from 0 [3]_,
     so that it cannot be below ``2 / 2**N``; ``gain = (var(first) + var(other)) / var(x)`` says how
     many times as many runs it would take without common draws.
@@ -92,6 +94,7 @@ def paired_difference(
     .. [1] B. Efron, J. Am. Stat. Assoc. 82 (1987) 171-185.
     .. [2] J. Cohen, Statistical Power Analysis, 2nd ed., 1988, section 2.3.5.
     .. [3] E. J. G. Pitman, J. R. Stat. Soc. Suppl. 4 (1937) 119-130.
+    .. [4] T. C. Hesterberg, The American Statistician 69 (2015) 371-386.
     """
     one, two = _pair(first, other)
     x = two - one
@@ -130,15 +133,24 @@ def _interval(x: FloatArray, level: float, seed: int) -> tuple[float, float]:
     if np.ptp(x) == 0.0:
         return float(x[0]), float(x[0])
     generator = np.random.Generator(np.random.PCG64(seed))
+    wide = _expanded(level, x.size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a sample of few values: percentiles are taken instead
-        found = bootstrap((x,), np.mean, n_resamples=SAMPLES, confidence_level=level,
+        found = bootstrap((x,), np.mean, n_resamples=SAMPLES, confidence_level=wide,
                           method="BCa", rng=generator)  # fmt: skip
     low, high = map(float, found.confidence_interval)
     if math.isfinite(low) and math.isfinite(high):
         return low, high
-    ends = np.quantile(found.bootstrap_distribution, [(1 - level) / 2, (1 + level) / 2])
+    ends = np.quantile(found.bootstrap_distribution, [(1 - wide) / 2, (1 + wide) / 2])
     return float(ends[0]), float(ends[1])
+
+
+def _expanded(level: float, count: int) -> float:
+    """Return the confidence to ask of a bootstrap of few values to get the one wanted."""
+    from scipy.stats import norm, t
+
+    border = float(t.ppf((1 + level) / 2, count - 1)) * math.sqrt(count / (count - 1))
+    return 1.0 - 2.0 * float(norm.sf(border))
 
 
 def _effect(mean: float, deviation: float) -> float:
