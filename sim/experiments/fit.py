@@ -16,7 +16,10 @@ Losses = Callable[[Sequence[FloatArray]], list[float]]
 """Returns the loss at each of a batch of points of the unit cube."""
 
 FINEST = 1e-6
-"""Width at which the search along a single axis ends."""
+"""Width at which a search by single points ends."""
+
+FIRST_STEP = 0.05
+"""Size of the first simplex around the best point."""
 
 
 def least(losses: Losses, dimension: int, *, optimiser: str, trials: int, seed: int) -> None:
@@ -38,15 +41,17 @@ def least(losses: Losses, dimension: int, *, optimiser: str, trials: int, seed: 
     Notes
     -----
     A quarter of the trials are points of a scrambled Sobol sequence. Then CMA-ES [1]_ goes on from
-    the best of them, or the tree-structured Parzen estimator [2]_ from all. Along a single axis,
-    which CMA-ES does not take, Brent's bounded method [3]_ goes on between the neighbours of the
-    best point. The same losses lead to the same points.
+    the best of them, and for the last half of what is left the simplex of Nelder and Mead [4]_; or
+    the tree-structured Parzen estimator [2]_ goes on from all. Along a single axis, which CMA-ES
+    does not take, Brent's bounded method [3]_ goes on between the neighbours of the best point.
+    The same losses lead to the same points.
 
     References
     ----------
     .. [1] N. Hansen, A. Ostermeier, Evolutionary Computation 9 (2001) 159-195.
     .. [2] J. Bergstra et al., Advances in Neural Information Processing Systems 24 (2011).
     .. [3] R. P. Brent, Algorithms for Minimization without Derivatives, 1973, chapter 5.
+    .. [4] J. A. Nelder, R. Mead, The Computer Journal 7 (1965) 308-313.
     """
     from scipy.stats import qmc
 
@@ -59,7 +64,48 @@ def least(losses: Losses, dimension: int, *, optimiser: str, trials: int, seed: 
     elif dimension == 1:
         _along_one(losses, start, found, trials - count)
     else:
-        _ask_and_tell(losses, start, found, trials - count, seed, tree=False)
+        last = (trials - count) // 2
+        tried = _Remembering(losses, start, found)
+        _ask_and_tell(tried, start, found, trials - count - last, seed, tree=False)
+        _polish(tried, last)
+
+
+class _Remembering:
+    """Losses that remember the best point."""
+
+    def __init__(self, losses: Losses, start: Sequence[FloatArray], found: Sequence[float]) -> None:
+        self._losses = losses
+        self.best, self.least = start[int(np.argmin(found))], min(found)
+
+    def __call__(self, points: Sequence[FloatArray]) -> list[float]:
+        found = self._losses(points)
+        first = int(np.argmin(found))
+        if found[first] < self.least:
+            self.best, self.least = points[first], found[first]
+        return found
+
+
+def _polish(losses: _Remembering, trials: int) -> None:
+    """Go on around the best point by the simplex of Nelder and Mead."""
+    from scipy.optimize import minimize
+
+    if trials < 1:
+        return
+    best = losses.best
+    steps = np.where(best < 0.5, FIRST_STEP, -FIRST_STEP)
+    options: Any = {
+        "maxfev": trials,
+        "initial_simplex": np.vstack([best, best + np.diag(steps)]),
+        "xatol": FINEST,
+        "fatol": FINEST,
+    }
+    minimize(
+        lambda x: losses([np.clip(x, 0.0, 1.0)])[0],
+        best,
+        method="Nelder-Mead",
+        bounds=[(0.0, 1.0)] * best.size,
+        options=options,
+    )
 
 
 def _along_one(
@@ -126,7 +172,7 @@ def _sampler(
         )
     return optuna.samplers.CmaEsSampler(
         x0={name: float(x) for name, x in zip(names, best, strict=True)},
-        sigma0=0.2,
+        sigma0=0.1,
         n_startup_trials=0,
         seed=seed,
         popsize=size,

@@ -59,7 +59,7 @@ class Posterior(Model):
     """How the parameters that fit are sampled."""
 
     particles: Count = attribute("Size of the sample.", "-", 200, ge=50, le=100_000)
-    evaluations: Count = attribute("Most settings that are run for it.", "cells", 4000, ge=100)
+    evaluations: Count = attribute("Most settings that are run for it.", "cells", 10_000, ge=100)
     runs: Count | None = attribute(
         "Runs whose mean is held against a target. Left out: `replications`.", "runs", None, ge=1
     )
