@@ -99,13 +99,12 @@ def _polish(losses: _Remembering, trials: int) -> None:
         "xatol": FINEST,
         "fatol": FINEST,
     }
-    minimize(
-        lambda x: losses([np.clip(x, 0.0, 1.0)])[0],
-        best,
-        method="Nelder-Mead",
-        bounds=[(0.0, 1.0)] * best.size,
-        options=options,
-    )
+    box: Any = [(0.0, 1.0)] * best.size
+
+    def loss(x: FloatArray) -> float:
+        return losses([np.clip(x, 0.0, 1.0)])[0]
+
+    minimize(loss, best, method="Nelder-Mead", bounds=box, options=options)
 
 
 def _along_one(
