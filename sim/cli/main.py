@@ -13,7 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from sim.cli import (
+    calibrate,
     cascade,
+    compare,
     discover,
     doctor,
     margin,
@@ -108,10 +110,12 @@ app.command("run")(run.run)
 app.command("validate")(validate.validate)
 app.command("sweep")(sweep.sweep)
 app.command("query")(sweep.query)
+app.command("compare")(compare.compare)
 app.command("reverse")(reverse.reverse)
 app.command("optimise")(optimise.optimise)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("discover")(discover.discover)
+app.command("calibrate")(calibrate.calibrate)
 app.command("margin")(margin.margin)
 app.command("whatif")(whatif.whatif)
 app.command("list")(listing.list_bundled)

@@ -68,6 +68,11 @@ class Formula:
     names: tuple[tuple[str, ...], ...]
     _root: Node
 
+    @property
+    def logical(self) -> bool:
+        """Whether it is a condition, whose value is 0 or 1."""
+        return self._root.logical
+
     def value(self, values: Mapping[str, Any]) -> float:
         """Return the figure for a nested table of figures.
 

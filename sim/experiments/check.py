@@ -44,7 +44,7 @@ def problems_of_plan(plan: Plan, scenario: Scenario) -> list[Problem]:
     wrong: dict[tuple[str, str, str | None], list[tuple[Cell, Problem]]] = {}
     for cell in plan.cells:
         try:
-            found = plan.base.scenario(cell.overrides)
+            found = plan.base_of(cell).scenario(cell.overrides)
         except ScenarioError:
             for problem in _problems_of_cell(plan, cell):
                 key = (problem.path, problem.allowed, problem.hint)
@@ -60,13 +60,13 @@ def _problems_of_cell(plan: Plan, cell: Cell) -> list[Problem]:
     overrides = dict(cell.overrides)
     problems: list[Problem] = []
     try:
-        apply_overrides(plan.base.data, overrides, typed=False)
+        apply_overrides(plan.base_of(cell).data, overrides, typed=False)
     except ScenarioError as error:
         problems += error.problems
         for problem in error.problems:
             overrides.pop(problem.path, None)
     try:
-        plan.base.scenario(overrides)
+        plan.base_of(cell).scenario(overrides)
     except ScenarioError as error:
         problems += error.problems
     return problems
@@ -105,9 +105,16 @@ def _of_cells(plan: Plan, found: Sequence[tuple[Cell, Problem]]) -> Problem:
 
 def _origin(plan: Plan, cell: Cell, path: str) -> KeyPath:
     """Return the key of the experiment from which a problem at a path of the scenario comes."""
+    compare = plan.experiment.compare
+    if compare is not None and compare.variants is not None:
+        name = compare.names[cell.number % len(compare.names)]
+        near = [key for key in compare.variants[name] if _leads(key, path)]
+        if near:
+            return ("compare", "variants", name, near[0])
     if plan.experiment.design.kind == "list":
         near = [name for name in cell.overrides if _leads(name, path)]
-        return ("design", "cells", cell.number, *near[:1])
+        point = cell.number // (1 if compare is None else len(compare.names))
+        return ("design", "cells", point, *near[:1])
     for related in (_leads, _neighbours):
         for number, factor in enumerate(plan.experiment.factors):
             if any(related(name, path) for name in factor.path):

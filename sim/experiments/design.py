@@ -12,6 +12,7 @@ import numpy as np
 
 from sim.core.arrays import FloatArray
 from sim.engine.distributions import quantile
+from sim.schema.experiment_compare import VARIANT
 
 if TYPE_CHECKING:
     from sim.schema.experiment import Experiment, Factor
@@ -46,11 +47,29 @@ def cells_of(experiment: Experiment) -> list[Cell]:
     steps of a range (of its logarithm on a log scale), the inverse distribution function, or
     values of equal weight. ``paired``: the k-th values of all factors. ``list``: as written.
     A sensitivity analysis makes its cells by its method, `sim.experiments.samples`.
+    Variants to compare take each of these cells in turn, the variant changing fastest.
 
     References
     ----------
     .. [1] SciPy reference, ``scipy.stats.qmc``.
     """
+    points = _cells_of(experiment)
+    if experiment.compare is None:
+        return points
+    changes = list(zip(experiment.compare.names, experiment.compare.changes(), strict=True))
+    return [
+        Cell(
+            point.number * len(changes) + k,
+            {**point.values, VARIANT: name},
+            {**point.overrides, **change},
+        )
+        for point in points
+        for k, (name, change) in enumerate(changes)
+    ]
+
+
+def _cells_of(experiment: Experiment) -> list[Cell]:
+    """Return the cells of a design, whatever is compared in each."""
     design, factors = experiment.design, experiment.factors
     if design.kind == "list":
         return [Cell(number, dict(cell), dict(cell)) for number, cell in enumerate(design.cells)]

@@ -15,7 +15,8 @@ from sim.experiments.check import problem_at, problems_of_plan
 from sim.experiments.design import Cell, cells_of
 from sim.schema import Experiment, Scenario, canonical, load_experiment, load_mapping
 from sim.schema.experiment import SEEDS_OF_CELL
-from sim.schema.locator import Source
+from sim.schema.experiment_compare import VARIANT
+from sim.schema.locator import KeyPath, Source
 from sim.schema.overrides import apply_overrides
 from sim.schema.yamlfile import parse_yaml, plain, read_text
 
@@ -70,12 +71,19 @@ class Plan:
         In order.
     seed : int
         Seed of replication 0.
+    bases : tuple of Base
+        Scenarios of the variants, where these are files of their own; else empty.
     """
 
     experiment: Experiment
     base: Base
     cells: tuple[Cell, ...]
     seed: int
+    bases: tuple[Base, ...] = ()
+
+    def base_of(self, cell: Cell) -> Base:
+        """Return the scenario that a cell changes."""
+        return self.bases[cell.number % len(self.bases)] if self.bases else self.base
 
     @property
     def runs(self) -> int:
@@ -101,6 +109,9 @@ class Plan:
         """
         said = self.experiment.model_dump(mode="json", by_alias=True, exclude=set(GROWS))
         said["scenario"] = _digest(canonical(self.base.scenario({})))
+        said.pop("compare", None)  # what of it changes runs is in the cells and scenarios
+        if self.bases:
+            said["scenarios"] = [_digest(canonical(base.scenario({}))) for base in self.bases]
         return {
             "experiment": said,
             "cells": _digest([[cell.values, cell.overrides] for cell in self.cells]),
@@ -144,10 +155,15 @@ def plan_of(
     overrides: dict[str, Any] | None = None,
 ) -> Plan:
     """Return the plan of an experiment, as `prepare` does."""
-    base = _base(experiment, find, overrides or {})
+    base = _base(experiment, ("scenario",), experiment.scenario, find, overrides or {})
+    files = experiment.compare.scenarios if experiment.compare is not None else None
+    bases = tuple(
+        _base(experiment, ("compare", "scenarios", name), file, find, overrides or {})
+        for name, file in (files or {}).items()
+    )
     scenario = base.scenario({})
     seed = scenario.seed if experiment.seed is None else experiment.seed
-    plan = Plan(experiment, base, tuple(cells_of(experiment)), seed)
+    plan = Plan(experiment, base, tuple(cells_of(experiment)), seed, bases)
     problems = problems_of_plan(plan, scenario)
     largest = plan.seed_of(len(plan.cells) - 1, experiment.replications - 1)
     if largest > LARGEST:
@@ -158,14 +174,21 @@ def plan_of(
     return plan
 
 
-def _base(experiment: Experiment, find: Callable[[str], Path], overrides: dict[str, Any]) -> Base:
-    path = experiment.source.base_dir / experiment.scenario
+def _base(
+    experiment: Experiment,
+    key: KeyPath,
+    name: str,
+    find: Callable[[str], Path],
+    overrides: dict[str, Any],
+) -> Base:
+    """Return the scenario that a key of an experiment names."""
+    path = experiment.source.base_dir / name
     if not path.exists():
-        path = find(experiment.scenario)
+        path = find(name)
     if not path.exists():
-        found = f"'{experiment.scenario}', which does not exist"
+        found = f"'{name}', which does not exist"
         allowed = "a scenario file, relative to this file"
-        raise ScenarioError(problem_at(experiment, ("scenario",), found, allowed))
+        raise ScenarioError(problem_at(experiment, key, found, allowed))
     file = str(path)
     data, _ = plain(parse_yaml(read_text(path, file), file), file)
     base = Base(file, str(path.parent.resolve()), data)
@@ -184,7 +207,8 @@ def columns_of(plan: Plan) -> Sequence[str]:
     """Return the columns of the factors."""
     if plan.experiment.design.kind == "list":
         return list(dict.fromkeys(name for cell in plan.cells for name in cell.values))
-    return [factor.column for factor in plan.experiment.factors]
+    factors = [factor.column for factor in plan.experiment.factors]
+    return factors if plan.experiment.compare is None else [*factors, VARIANT]
 
 
 def _kind(values: Sequence[Any]) -> str:

@@ -57,7 +57,7 @@ class SearchPlan(Plan):
         How the search goes does not count: the same runs answer another question too.
         """
         found = Plan(self.experiment, self.base, self.probes, self.seed).identity()
-        for key in ("reverse", "optimise", "design"):
+        for key in ("reverse", "optimise", "calibrate", "design"):
             found["experiment"].pop(key, None)
         return found
 

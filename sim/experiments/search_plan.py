@@ -76,7 +76,11 @@ def search_plan(
     changed = {"metrics": [*experiment.metrics, *more], "replications": replications}
     blank = Cell(-1, {}, {})
     return SearchPlan(
-        experiment.model_copy(update=changed), plan.base, (blank,) * places, plan.seed, probes
+        experiment.model_copy(update=changed),
+        plan.base,
+        (blank,) * places,
+        plan.seed,
+        probes=probes,
     )
 
 

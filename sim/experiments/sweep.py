@@ -156,7 +156,7 @@ def tasks_of(plan: Plan, store: Store) -> Iterator[Task]:
     for cell, replication in plan.order():
         if not store.has(cell.number, replication):
             yield Task(
-                plan.base,
+                plan.base_of(cell),
                 cell.overrides,
                 cell.number,
                 replication,

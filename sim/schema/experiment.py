@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, model_vali
 
 from sim.schema.base import Finding, Model, attribute, no_switch, refuse
 from sim.schema.distributions import Distribution
+from sim.schema.experiment_calibrate import Calibrate
+from sim.schema.experiment_compare import Compare, compare_findings
 from sim.schema.experiment_optimise import Optimise
 from sim.schema.experiment_reverse import Reverse
 from sim.schema.experiment_sensitivity import Sensitivity, sensitivity_findings
@@ -202,6 +204,12 @@ class Experiment(Model):
     optimise: Optimise | None = attribute(
         "Question of ``liqsim optimise``: the best settings.", "-", None
     )
+    compare: Compare | None = attribute(
+        "Variants that are run at every cell of the design, on the same draws.", "-", None
+    )
+    calibrate: Calibrate | None = attribute(
+        "Targets that the factors are fitted to by ``liqsim calibrate``.", "-", None
+    )
 
     _source: Source = PrivateAttr(default_factory=lambda: Source("<memory>", Path()))
 
@@ -212,8 +220,23 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _coherent(self) -> Experiment:
-        refuse("experiment", [*self._names(), *self._seeds(), *self._design_findings()])
+        refuse(
+            "experiment",
+            [*self._names(), *self._seeds(), *self._design_findings(), *self._compared()],
+        )
         return self
+
+    def _compared(self) -> Iterator[Finding]:
+        if self.compare is not None:
+            metrics = [metric.name for metric in self.metrics]
+            common = self.common_random_numbers
+            yield from compare_findings(self.compare, self.factors, metrics, common=common)
+            for verb in ("sensitivity", "reverse", "optimise", "calibrate"):
+                if getattr(self, verb, None) is not None:
+                    yield Finding(("compare",), f"compare beside {verb}", "one of them")
+        if self.calibrate is not None and not self.factors:
+            allowed = "the parameters that are fitted"
+            yield Finding(("factors",), "no factors beside calibrate", allowed)
 
     def _seeds(self) -> Iterator[Finding]:
         if not self.common_random_numbers and self.replications > SEEDS_OF_CELL:
@@ -244,7 +267,8 @@ class Experiment(Model):
         if kind == "list":
             yield from self._list_findings()
             return
-        if kind == "grid" and self.reverse is None and self.optimise is None:
+        searched = (self.reverse, self.optimise, self.calibrate)
+        if kind == "grid" and not any(searched):
             for number, factor in enumerate(self.factors):
                 if factor.values is None and factor.levels is None:
                     allowed = "values, or the number of levels beside a range or distribution"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sim.core.errors import Problem, ScenarioError
 from sim.schema.base import show
 from sim.schema.experiment import Experiment
+from sim.schema.experiment_calibrate import Scorecard
 from sim.schema.locator import Source
 from sim.schema.overrides import apply_overrides
 from sim.schema.problems import problems_of
@@ -99,6 +100,26 @@ def load_experiment(path: str | Path) -> Experiment:
         raise ScenarioError(problems_of(error, data, source, Experiment)) from None
     experiment._source = source
     return experiment
+
+
+def load_scorecard(path: str | Path, file: str | None = None) -> Scorecard:
+    """Load the targets of a calibration; `file` is how messages name the file.
+
+    Raises
+    ------
+    ScenarioError
+        As :func:`load`.
+    """
+    path, file = Path(path), file or str(path)
+    data, places = plain(parse_yaml(read_text(path, file), file), file)
+    source = Source(file, path.parent, places)
+    _need_mapping(data, source, Scorecard)
+    try:
+        scorecard = Scorecard.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise ScenarioError(problems_of(error, data, source, Scorecard)) from None
+    scorecard._source = source
+    return scorecard
 
 
 def _need_mapping(data: Any, source: Source, root: type[BaseModel]) -> None:
