@@ -20,7 +20,7 @@ def validate(
     ],
     as_json: Json = False,
 ) -> None:
-    """Check scenarios with their books, and experiments; run nothing."""
+    """Check scenarios and experiments; run nothing."""
     from sim.cli.console import emit, emit_json, say
 
     rows: list[dict[str, Any]] = []
