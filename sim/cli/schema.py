@@ -1,4 +1,4 @@
-"""``liqsim schema``: the JSON Schema of scenario and experiment files."""
+"""``liqsim schema``: the JSON Schema of the files a user writes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ class Kind(StrEnum):
 
     SCENARIO = "scenario"
     EXPERIMENT = "experiment"
+    SCORECARD = "scorecard"
 
 
 def schema(
     of: Annotated[
-        Kind, typer.Argument(metavar="[scenario|experiment]", help="Which files.")
+        Kind, typer.Argument(metavar="[scenario|experiment|scorecard]", help="Which files.")
     ] = Kind.SCENARIO,
 ) -> None:
     """Print the JSON Schema of a kind of file, for editors."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sim.schema.experiment import Experiment
+from sim.schema.experiment_calibrate import Scorecard
 from sim.schema.presets import list_presets
 from sim.schema.scenario import Scenario
 from sim.schema.units import TEXT_PATTERNS
@@ -43,8 +44,17 @@ def json_schema() -> dict[str, Any]:
 
 def experiment_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of an experiment file."""
-    schema, definitions = _parts(Experiment)
-    head = {"$schema": DIALECT, "title": "liqsim experiment"}
+    return _whole(Experiment, "liqsim experiment")
+
+
+def scorecard_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a file of targets to calibrate to."""
+    return _whole(Scorecard, "liqsim scorecard")
+
+
+def _whole(root: type[BaseModel], title: str) -> dict[str, Any]:
+    schema, definitions = _parts(root)
+    head = {"$schema": DIALECT, "title": title}
     return {**head, **schema, "$defs": dict(sorted(definitions.items()))}
 
 
@@ -65,10 +75,14 @@ def json_schema_text(kind: str = "scenario") -> str:
     Parameters
     ----------
     kind : str
-        ``scenario`` or ``experiment``.
+        ``scenario``, ``experiment`` or ``scorecard``.
     """
-    schema = json_schema() if kind == "scenario" else experiment_schema()
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    makers = {
+        "scenario": json_schema,
+        "experiment": experiment_schema,
+        "scorecard": scorecard_schema,
+    }
+    return json.dumps(makers[kind](), indent=2, ensure_ascii=False) + "\n"
 
 
 def _loosen_under_presets(definitions: dict[str, Any]) -> None:
