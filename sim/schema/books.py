@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import duckdb
@@ -16,6 +16,7 @@ from sim.core.texts import Texts
 from sim.schema.book_checks import BookChecks
 from sim.schema.book_rows import put_in_order, read_accounts, read_balances, read_positions
 from sim.schema.book_rules import WALLET
+from sim.schema.book_shelf import SHELF, unmargined
 from sim.schema.book_tables import COLUMNS, damaged, read_table
 from sim.schema.scenario import Scenario
 from sim.schema.traders import BookSource
@@ -83,7 +84,26 @@ def load_book(source: BookSource, scenario: Scenario) -> Book:
     BookError
         With file, row (the line of a CSV file, the row number of a Parquet file), column, what
         was found and what is allowed; the first 20 problems and the number of the others.
+
+    Notes
+    -----
+    Within `books_kept` a book whose files did not change is not read again.
     """
+    shelf = SHELF.get()
+    if shelf is None:
+        return _read(source, scenario)
+    key = shelf.key(source, scenario)
+    book = shelf.get(key)
+    if not isinstance(book, Book):
+        book = _read(source, scenario)
+        for array in (getattr(book, one.name) for one in fields(book)):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+        shelf.put(key, book)
+    return book
+
+
+def _read(source: BookSource, scenario: Scenario) -> Book:
     with _opened(source, scenario) as checks:
         accounts = read_accounts(checks, len(scenario.venues))
         balances = read_balances(checks, accounts)
@@ -164,12 +184,7 @@ def _known_tables(connection: duckdb.DuckDBPyConnection, scenario: Scenario) -> 
         (
             "unmargined",
             "clearer VARCHAR, market SMALLINT",
-            [
-                [name, number]
-                for name, venue in scenario.venues.items()
-                for number, m in enumerate(markets)
-                if venue.margin is not None and not venue.margin.covers(m.base, m.symbol)
-            ],
+            unmargined(scenario),
         ),
     ):
         connection.execute(f"CREATE TEMP TABLE {table} ({columns})")
