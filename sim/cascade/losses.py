@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sim.cascade.attribution import cross_impacts, forced_orders, share_of_flow
+from sim.cascade.sellers import forced_flow
 from sim.cascade.tables import LIQUIDATION_CAUSE
 from sim.core.arrays import IntArray
 
@@ -27,7 +27,6 @@ ABOUT = ["break_id", "tick", "time", "generation", "clearer", "account_id", "tra
 """Columns that every row of a loss takes over from its break."""
 
 _WHY = ["through", "cause", "source", "source_generation", "source_tick"]
-_BATCH = ["clearer", "market", "tick", "generation"]
 _TEXTS = frozenset({"clearer", "account_id", "trader_id", "cohort", "through", "cause", "source",
                     "seller_account", "seller_cohort", "seller_clearer"})  # fmt: skip
 _REALS = frozenset({"time", "loss"})
@@ -214,7 +213,11 @@ def seller_losses(
         return _without_rows(SELLER_COLUMNS)
     keys = {"seller_clearer": "clearer", "source": "market", "source_tick": "tick",
             "source_generation": "generation"}  # fmt: skip
-    shares = _shares(liquidations, price_causes).rename(columns={v: k for k, v in keys.items()})
+    orders = forced_flow(liquidations, price_causes).orders
+    shares = orders[[*keys.values(), "account_id", "cohort", "share"]].rename(
+        columns={**{v: k for k, v in keys.items()},
+                 "account_id": "seller_account", "cohort": "seller_cohort"}
+    )  # fmt: skip
     forced = forced.assign(seller_clearer=forced["cause"].astype(str).str[len(LIQUIDATION_CAUSE) :])
     rows = forced.merge(shares, on=list(keys), how="left", sort=False)
     known = rows["share"].notna()
@@ -226,18 +229,6 @@ def seller_losses(
     by = ["break_id", *_WHY, "seller_account"]
     rows = rows.sort_values(by, kind="stable", ignore_index=True)
     return _typed(rows[list(SELLER_COLUMNS)])
-
-
-def _shares(liquidations: pd.DataFrame, price_causes: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of each forced order in what its batch moved each market by."""
-    orders = forced_orders(liquidations, price_causes)
-    own = orders.assign(share=share_of_flow(orders, "quantity"))
-    crossed, _ = cross_impacts(orders, price_causes)
-    whole = crossed.groupby(_BATCH)["price_move"].transform("sum")
-    crossed = crossed.assign(share=crossed["price_move"] / whole.where(whole != 0.0, 1.0))
-    columns = [*_BATCH, "account_id", "cohort", "share"]
-    shares = pd.concat([own[columns], crossed[columns]], ignore_index=True)
-    return shares.rename(columns={"account_id": "seller_account", "cohort": "seller_cohort"})
 
 
 def _codes(names: pd.Index, values: pd.Series) -> IntArray:

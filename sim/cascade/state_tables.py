@@ -42,6 +42,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.core.parquet import read_parquet
+
 TABLES: dict[str, tuple[str, ...]] = {
     "accounts": (
         "tick", "account_id", "trader_id", "cohort", "clearer", "equity",
@@ -154,11 +156,7 @@ def read_state(folder: Path, at: float | None) -> tuple[dict[str, pd.DataFrame],
             f"{folder} has no {lacking[0]}; a run writes it where record.checkpoints is given"
         )
     try:
-        with duckdb.connect(":memory:") as connection:
-            frames = {
-                name: connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
-                for name, path in paths.items()
-            }
+        frames = {name: read_parquet(path) for name, path in paths.items()}
         scenario = json.loads(manifest.read_text(encoding="utf-8"))["scenario"]
     except (duckdb.Error, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder} is no run folder that can be read: {error}") from error

@@ -51,6 +51,7 @@ class CauseBook:
         self._forced: list[tuple[PriceMove, float]] = []
         self._keeps, self._dropped = False, 0
         self._is_forced: list[bool] = []
+        self._forced_rows: list[int] = []
 
     def index(self, cause: str) -> int:
         """Return the number of a cause, opening it at first sight."""
@@ -60,6 +61,8 @@ class CauseBook:
         self._index[cause] = len(self.names)
         self.names.append(cause)
         self._is_forced.append(cause.startswith(FORCED))
+        if self._is_forced[-1]:
+            self._forced_rows.append(self._index[cause])
         row = np.zeros((1, self.markets))
         self._log = np.concatenate([self._log, row])
         self._price = np.concatenate([self._price, row])
@@ -130,7 +133,9 @@ class CauseBook:
         """
         moves = now.copy()
         moves[: len(then)] -= then
-        moves[self._is_forced[: len(now)]] = 0.0
+        for k in self._forced_rows:
+            if k < len(moves):
+                moves[k] = 0.0
         return moves
 
     def forced_until(self, forced: int) -> dict[PriceMove, float]:

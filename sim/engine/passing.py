@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sim.core.arrays import FloatArray, IntArray
+from sim.core.arrays import BoolArray, FloatArray, IntArray
 from sim.engine.causes import PriceMove
 from sim.engine.growing import GrowingArray
-from sim.engine.means import FREE, REST, Means, Prices, settle
-from sim.engine.waiting import from_basis, mark_kind, netted, share_passed
+from sim.engine.means import Means
+from sim.engine.waiting import mark_kind
+from sim.kernels.passing import FREE, REST, Instant, Wiring, split
 
 if TYPE_CHECKING:
     from sim.engine.pricing import Pricing
@@ -46,6 +47,33 @@ class Moves(NamedTuple):
 
     key: IntArray
     move: FloatArray
+
+
+class Prices(NamedTuple):
+    """Prices at one instant, and what had moved them by then.
+
+    Attributes
+    ----------
+    at : Instant
+    causes : (C, M) float64 [quote/base]
+        Moves of last prices since the start, by cause.
+    forced : int
+        Number of moves by forced orders so far.
+    live : (M,) bool
+        Markets whose price counts for assets and indices.
+    tick : int
+    """
+
+    at: Instant
+    causes: FloatArray
+    forced: int
+    live: BoolArray
+    tick: int
+
+    @property
+    def value(self) -> FloatArray:
+        """The values (J,) [numeraire]: ``y`` of all markets, ``x`` of all assets, ``o``."""
+        return self.at.value
 
 
 class Waiting(NamedTuple):
@@ -87,9 +115,9 @@ class Passing:
         kinds = [mark_kind(venue.mark) for venue in world.scenario.venues.values()]
         of_index, basis, at_once, half_life = (np.array(x) for x in zip(*kinds, strict=True))
         venue = world.board.venue
-        self._quotes = np.unique(world.board.quote)
-        self._of_index, self._basis = of_index[venue], np.flatnonzero(basis[venue])
-        self._slow, self._half_life = ~at_once[venue], half_life[venue]
+        self._basis = np.flatnonzero(basis[venue])
+        self._of_index, self._slow = of_index[venue], ~at_once[venue]
+        self._half_life = half_life[venue]
         self._any_slow = bool(self._slow.any())
         self._remembers = bool((~at_once | basis).any())
         self.keys = GrowingArray((), KEY)
@@ -107,11 +135,12 @@ class Passing:
         value = np.concatenate(
             [board.mark * world.quote_price, world.asset_price, world.local.own_price]
         )
-        return Prices(
+        at = Instant(
             board.last.copy(), board.index.copy(), board.mark.copy(), world.asset_price.copy(),
-            value, board.causes.price_state(), board.causes.forced_moves,
-            board.up[board.venue], board.live, world.tick,
+            value, board.up[board.venue],
         )  # fmt: skip
+        causes = board.causes
+        return Prices(at, causes.price_state(), causes.forced_moves, board.live, world.tick)
 
     def close(self, wanted: bool) -> Moves | None:
         """Go on to the present instant; return what moved values since the last one if `wanted`.
@@ -134,32 +163,38 @@ class Passing:
         then = self._caught_up
         if then is now:
             return
-        if self._remembers or len(self._waiting.key) or not now.up.all():
+        if self._remembers or len(self._waiting.key) or not now.at.up.all():
             self._split(then, now)
         else:
             self.world.board.causes.forget_forced(now.forced)
         self._caught_up = now
 
     def _split(self, then: Prices, now: Prices) -> Moves:
-        quote = self.world.board.quote
         key, last = self._last_moves(then, now)
-        asset = self.means.assets(then, now, last)
-        worth = now.asset[quote][:, None]
-        value = worth * last
-        of_quote = asset[quote] if asset[self._quotes].any() else None
-        if of_quote is not None:
-            value += then.last[:, None] * of_quote
-        followed = index = last
-        if self._of_index.any():
-            index = self.means.indices(then, now, value, of_quote)
-            followed = np.where(self._of_index[:, None], index, last)
-        mark = self._marks(then, now, key, followed, last - index)
-        market = worth * mark
-        if of_quote is not None:
-            market += then.mark[:, None] * of_quote
-        move = np.concatenate([market, asset, value[self.world.local.own_market]])
-        settle(move, now.value - then.value, now.value)
+        lagging = self._lagging(then.at.up, now.at.up)
+        waiting = self._laid_out(key, lagging)
+        by_time = self._shares_by_time(now.tick - then.tick)
+        move = split(self._wiring(now), then.at, now.at, last, lagging, by_time, waiting)
+        self._waiting = _kept(key, lagging, waiting)
         return Moves(key, move)
+
+    def _wiring(self, now: Prices) -> Wiring:
+        means, world = self.means, self.world
+        asset_share, index_share = means.shares(now.live, now.at)
+        return Wiring(
+            world.board.quote, means.group, means.first, means.order, asset_share, index_share,
+            world.local.own_market, self._of_index, self._slow, self._basis,
+        )  # fmt: skip
+
+    def _laid_out(self, key: IntArray, lagging: IntArray) -> FloatArray:
+        """Return what waits (F + 2B, K) of moves by some keys, in rows of the markets (F,)."""
+        waiting, both = self._waiting, 2 * len(self._basis)
+        part = np.zeros((len(lagging) + both, len(key)))
+        if len(waiting.key):
+            row = np.arange(len(part) - len(waiting.part), len(part))
+            row[: len(waiting.market)] = np.searchsorted(lagging, waiting.market)
+            part[row[:, None], np.searchsorted(key, waiting.key)] = waiting.part
+        return part
 
     def _last_moves(self, then: Prices, now: Prices) -> tuple[IntArray, FloatArray]:
         """Return the numbers (K,) of keys, and by how much each moved last prices (M, K)."""
@@ -170,7 +205,7 @@ class Passing:
         calm_key, forced_key = self._numbers(cause, market), self._new_keys(forced)
         key = np.sort(np.concatenate([[REST, FREE], calm_key, self._waiting.key, forced_key]))
         key = key[np.concatenate([[True], key[1:] != key[:-1]])]
-        last = np.zeros((len(then.last), len(key)))
+        last = np.zeros((len(then.at.last), len(key)))
         last[market, np.searchsorted(key, calm_key)] = calm[cause, market]
         where = [one[0] for one in forced]
         last[where, np.searchsorted(key, forced_key)] = list(forced.values())
@@ -201,52 +236,12 @@ class Passing:
             new[:] = [(m, index(cause), g, tick) for m, cause, g, tick in forced]
         return np.arange(first, self.keys.size)
 
-    def _marks(
-        self, then: Prices, now: Prices, key: IntArray, followed: FloatArray, basis: FloatArray
-    ) -> FloatArray:
-        """Return the moves (M, K) [quote/base] of the marks, of which some may be left over."""
-        waiting, target, b = self._waiting, now.mark - then.mark, self._basis
-        by_time = self._shares_by_time(now.tick - then.tick)
-        lagging = self._lagging(then, now)
-        if not len(lagging) and not len(b):
-            return followed
-        part = np.zeros((len(lagging) + 2 * len(b), len(key)))
-        place = np.searchsorted(key, waiting.key)
-        if len(lagging):
-            row = np.arange(len(part) - len(waiting.part), len(part))
-            row[: len(waiting.market)] = np.searchsorted(lagging, waiting.market)
-            part[row[:, None], place] = waiting.part
-        else:
-            part[:, place] = waiting.part
-        end = len(lagging) + len(b)
-        first, left, taken = part[: len(lagging)], part[len(lagging) : end], part[end:]
-        moves = followed.copy()
-        if len(first):
-            first += followed[lagging]
-            share = share_passed(first, target[lagging], by_time[lagging])
-            share = np.where(self._slow[lagging], share, 1.0) * now.up[lagging]
-            moves[lagging] = share[:, None] * first
-            first -= moves[lagging]
-        if len(b):
-            left += basis[b]
-            quick = moves[b]
-            wanted = target[b] - quick.sum(axis=1)
-            passed = from_basis(left, taken, wanted, by_time[b])
-            if not now.up.all():
-                passed *= now.up[b, None]
-            left -= passed
-            taken += passed
-            moves[b] = quick + passed
-        level = now.mark[np.concatenate([lagging, b, b])]
-        self._waiting = _kept(key, lagging, netted(part, level))
-        return moves
-
-    def _lagging(self, then: Prices, now: Prices) -> IntArray:
+    def _lagging(self, up_then: BoolArray, up_now: BoolArray) -> IntArray:
         """Return the markets (F,) whose mark may keep waiting what it follows first."""
         waiting = self._waiting.market
-        if not self._any_slow and not len(waiting) and now.up.all() and then.up.all():
+        if not self._any_slow and not len(waiting) and up_now.all() and up_then.all():
             return waiting
-        lags = self._slow | ~now.up | ~then.up
+        lags = self._slow | ~up_now | ~up_then
         lags[waiting] = True
         return np.flatnonzero(lags)
 

@@ -28,9 +28,6 @@ TABLES = (
 )  # fmt: skip
 """Tables of a run folder."""
 
-NOT_COMPARED = ("manifest.json",)
-"""Files that hold timings and places and so differ between equal runs."""
-
 
 def _no_rows() -> pd.DataFrame:
     import pandas as pd

@@ -15,7 +15,7 @@ from tests.engine.lending_worlds import RULES, lender, loans
 from tests.engine.random_worlds import PRICES, Dice, impact, worlds
 from tests.engine.test_breaker_watch import breakers
 from tests.engine.test_margin_worlds import coins_for_money, margin_terms
-from tests.engine.test_mark_worlds import funding, index, part
+from tests.engine.test_mark_worlds import marks
 from tests.engine.test_pace_due import paced_rule
 from tests.engine.test_random_waterfalls import waterfall
 from tests.engine.test_recalibration_due import risk_model, stress
@@ -34,22 +34,6 @@ def margin(dice: Dice, world: dict[str, Any], name: str) -> None:
         terms["risk_model"] = risk_model(dice)
     if dice.seldom():
         terms["stress"] = stress(dice)
-
-
-def marks(dice: Dice, world: dict[str, Any], name: str) -> None:
-    """Give a venue a mark of any kind, an index of its own and funding."""
-    venue, listed = world["venues"][name], listed_on(world, name)
-    funded = dice.often() and any(market["kind"] == "perpetual" for market in listed)
-    if funded:
-        venue["funding"] = funding(dice)
-    bases = {market["base"] for market in listed}
-    peers = sorted({m["venue"] for m in world["markets"] if m["base"] in bases})
-    if peers and dice.often():
-        venue["index"] = index(dice, peers)
-    venue["mark"] = part(dice, funded)
-    if dice.seldom():
-        parts = [part(dice, funded) for _ in range(dice.pick(2, 3))]
-        venue["mark"] = {"kind": "median_of", "of": parts}
 
 
 def gates(dice: Dice, world: dict[str, Any], name: str) -> None:

@@ -60,24 +60,30 @@ def funding(dice: Dice) -> dict[str, Any]:
     }
 
 
+def marks(dice: Dice, world: dict[str, Any], name: str) -> None:
+    """Give a venue a mark of any kind, and often an index of its own and funding."""
+    venue = world["venues"][name]
+    listed = [market for market in world["markets"] if market["venue"] == name]
+    funded = dice.often() and any(market["kind"] == "perpetual" for market in listed)
+    if funded:
+        venue["funding"] = funding(dice)
+    bases = {market["base"] for market in listed}
+    peers = sorted({m["venue"] for m in world["markets"] if m["base"] in bases})
+    if peers and dice.often():
+        venue["index"] = index(dice, peers)
+    venue["mark"] = part(dice, funded)
+    if dice.often():
+        parts = [part(dice, funded) for _ in range(dice.pick(2, 3))]
+        venue["mark"] = {"kind": "median_of", "of": parts}
+
+
 @st.composite
 def marked_worlds(draw: Any) -> dict[str, Any]:
     """Return a random world whose venues mark in all ways and may have funding."""
     world = draw(worlds())
     dice = Dice(draw)
-    for name, venue in world["venues"].items():
-        listed = [market for market in world["markets"] if market["venue"] == name]
-        funded = dice.often() and any(market["kind"] == "perpetual" for market in listed)
-        if funded:
-            venue["funding"] = funding(dice)
-        bases = {market["base"] for market in listed}
-        peers = sorted({m["venue"] for m in world["markets"] if m["base"] in bases})
-        if peers and dice.often():
-            venue["index"] = index(dice, peers)
-        venue["mark"] = part(dice, funded)
-        if dice.often():
-            parts = [part(dice, funded) for _ in range(dice.pick(2, 3))]
-            venue["mark"] = {"kind": "median_of", "of": parts}
+    for name in world["venues"]:
+        marks(dice, world, name)
     return world
 
 

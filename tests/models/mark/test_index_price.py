@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.models.mark import index_price
+from sim.models.mark import index_price, index_shares
 
 price = st.floats(1.0, 1e6)
 weight = st.floats(0.01, 10.0)
@@ -96,3 +98,17 @@ def test_bad_input_is_refused() -> None:
         index([1.0, 2.0], [0.0, 0.0], "mean")
     with pytest.raises(ValueError, match="method"):
         index([1.0], [1.0], "mode")
+
+
+@given(
+    st.lists(st.tuples(st.floats(50.0, 150.0), st.integers(1, 4)), min_size=1, max_size=7),
+    st.sampled_from(["mean", "median", "weighted_median"]),
+    st.sampled_from([math.inf, 0.1, 0.3]),
+)
+def test_shares_of_prices_make_the_index(venues, method, outlier) -> None:
+    prices, weights = [p for p, _ in venues], [float(w) for _, w in venues]
+    share = index_shares(prices, weights, method, outlier)
+    assert math.fsum(share) == pytest.approx(1.0, rel=1e-14)
+    there = np.ones(len(prices), dtype=bool)
+    index = index_price(np.array(prices), np.array(weights), method, there, outlier)
+    assert np.dot(share, prices) == pytest.approx(index, rel=1e-14)
