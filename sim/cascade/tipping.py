@@ -38,6 +38,9 @@ from sim.core.errors import RunError
 FINEST = 1e-7
 """Width [1] to which a size is bisected at most, as a share of the largest size."""
 
+NEAR = 0.01
+"""``(1 - radius)^2`` below which a jump just above is that of a radius of 1."""
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -106,7 +109,8 @@ class CriticalShock:
     radius : float
         Spectral radius [1] of the state.
     linear, spectral : float
-        Predictions [1] of the docstring of this module; infinite where there is none.
+        Predictions [1] of the docstring of this module; infinite where there is none. NaN where
+        the secants come to no end, as where a jump interrupts a radius that stays below 1.
     """
 
     direction: dict[str, float]
@@ -264,7 +268,8 @@ def spectral_size(
     -----
     With ``y = (1 - radius)^2`` at two sizes the next one is half way to where their line meets 0.
     A size at which the radius has reached 1, or sales have closed `criterion.jump` more than at the
-    one before, was too far.
+    one before, was too far; close enough above a radius near 1 it is the answer. NaN where neither
+    is found within 24 sizes.
     """
 
     def look(size: float) -> tuple[float, float]:
@@ -279,18 +284,20 @@ def spectral_size(
     before, (y_before, induced) = 0.0, look(0.0)
     if y_before <= 0.0:
         return 0.0
-    size, target = most / criterion.grid, math.inf
+    size = most / criterion.grid
     for _ in range(24):
         y, more = look(size)
         if y <= 0.0 or more - induced >= criterion.jump:
+            if size - before <= criterion.tolerance * size and y_before <= NEAR:
+                return 0.5 * (before + size)
             size = 0.5 * (before + size)
             continue
         slope = (y - y_before) / (size - before)
         target = size - y / slope if slope < 0.0 else math.inf
         if target - size <= criterion.tolerance * target:
-            break
+            return target
         before, y_before, induced = size, y, more
         size = min(0.5 * (size + target), size + most / 8.0)
         if size >= most:
             return math.inf
-    return target
+    return math.nan
