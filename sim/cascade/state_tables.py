@@ -42,6 +42,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.core.database import scratch
+
 TABLES: dict[str, tuple[str, ...]] = {
     "accounts": (
         "tick", "account_id", "trader_id", "cohort", "clearer", "equity",
@@ -154,7 +156,7 @@ def read_state(folder: Path, at: float | None) -> tuple[dict[str, pd.DataFrame],
             f"{folder} has no {lacking[0]}; a run writes it where record.checkpoints is given"
         )
     try:
-        with duckdb.connect(":memory:") as connection:
+        with scratch() as connection:
             frames = {
                 name: connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
                 for name, path in paths.items()
