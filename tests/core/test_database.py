@@ -25,18 +25,21 @@ def test_connections_do_not_see_each_others_tables() -> None:
 
 
 def test_a_mistake_leaves_the_next_connection_whole() -> None:
-    with pytest.raises(duckdb.Error), scratch() as connection:
-        connection.execute("CREATE TEMP TABLE t AS SELECT 1")
+    with scratch() as connection, pytest.raises(duckdb.Error):
         connection.execute("SELEC 1")
     with scratch() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_database_that_is_lost_is_made_anew() -> None:
-    with pytest.raises(duckdb.FatalException), scratch() as connection:
+    def lose() -> None:
+        with scratch():
+            raise duckdb.FatalException("database has been invalidated")
+
+    with scratch():
         lost = database._shared[os.getpid()]
-        raise duckdb.FatalException("database has been invalidated")
-    del connection
+    with pytest.raises(duckdb.FatalException):
+        lose()
     with scratch() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert database._shared[os.getpid()] is not lost
