@@ -9,7 +9,6 @@ from sim.core.errors import Problem, ScenarioError
 from sim.core.expression import Formula, parse_formula
 from sim.core.figures import UnknownNameError
 from sim.core.lexer import ExpressionError
-from sim.engine.figure_names import TEXTS, known_figures
 from sim.schema.base import show
 from sim.schema.locator import KeyPath
 from sim.schema.overrides import apply_overrides
@@ -154,6 +153,8 @@ class _Metrics:
         self.experiment = experiment
         self._wrong: dict[int, Problem] = {}
         self._sought: dict[int, tuple[Formula, Problem | None]] = {}
+        from sim.engine.figure_names import TEXTS
+
         for number, metric in enumerate(experiment.metrics):
             try:
                 formula = parse_formula(metric.value)
@@ -171,6 +172,8 @@ class _Metrics:
         """Strike off the metrics that a scenario has all figures of."""
         if not self._sought:
             return
+        from sim.engine.figure_names import known_figures
+
         table = known_figures(scenario)
         for number, (formula, problem) in list(self._sought.items()):
             try:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.core.arrays import FloatArray
-from sim.engine.distributions import quantile
 from sim.schema.experiment_compare import VARIANT
 
 if TYPE_CHECKING:
@@ -130,6 +129,8 @@ def values_at(factor: Factor, shares: FloatArray) -> list[Any]:
         last = len(factor.values) - 1
         return [factor.values[min(int(share * (last + 1)), last)] for share in shares]
     if factor.distribution is not None:
+        from sim.engine.distributions import quantile
+
         found = quantile(factor.distribution, np.minimum(shares, np.nextafter(1.0, 0.0)))
     else:
         assert factor.range is not None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.core.database import scratch
 from sim.core.errors import Problem, RunError, ScenarioError
 from sim.experiments.journal import JOURNAL, RUNS, read_identity
 
@@ -104,7 +105,7 @@ def refreshed(folder: Path) -> Path:
     if not path.exists() or path.stat().st_mtime_ns != journal.stat().st_mtime_ns:
         return write_table(folder)
     try:
-        with duckdb.connect(":memory:") as connection:
+        with scratch() as connection:
             connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").fetchone()
     except duckdb.Error:
         return write_table(folder)
@@ -117,9 +118,7 @@ def read_runs(folder: Path) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
+    with scratch() as connection:
         return connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").df()
 
 

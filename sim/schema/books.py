@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray
+from sim.core.database import scratch
 from sim.core.errors import BookError, Problem
 from sim.core.texts import Texts
 from sim.schema.book_checks import BookChecks
@@ -20,6 +21,9 @@ from sim.schema.book_shelf import SHELF, unmargined
 from sim.schema.book_tables import COLUMNS, damaged, read_table
 from sim.schema.scenario import Scenario
 from sim.schema.traders import BookSource
+
+LARGE = 1_000_000
+"""Bytes of the files of a book that counts as large."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,11 +136,22 @@ def _read(source: BookSource, scenario: Scenario) -> Book:
     )
 
 
+def _connection(
+    source: BookSource, scenario: Scenario
+) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """Return a connection; a large book has a database of its own, to give its memory back."""
+    folder = scenario.source.base_dir
+    paths = [folder / getattr(source.book, table) for table in COLUMNS]
+    if sum(path.stat().st_size for path in paths if path.is_file()) < LARGE:
+        return scratch()
+    # One thread reads as fast as two, since the rows come in one stream, and in less memory.
+    return duckdb.connect(":memory:", config={"threads": 1})
+
+
 @contextmanager
 def _opened(source: BookSource, scenario: Scenario) -> Iterator[BookChecks]:
     """Open the tables of a book beside what the scenario knows."""
-    # One thread reads as fast as two, since the rows come in one stream, and in less memory.
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+    with _connection(source, scenario) as connection:
         files = _open_tables(connection, source, scenario)
         _known_tables(connection, scenario)
         if connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,):

@@ -93,7 +93,7 @@ def test_workers_end_with_a_program_that_is_killed(tmp_path: Path) -> None:
     process.communicate(timeout=60)  # which waits for all that hold its output open
 
 
-def test_an_interruption_keeps_what_is_finished(tmp_path: Path) -> None:
+def test_an_interruption_keeps_what_is_finished(tmp_path: Path, listening: None) -> None:
     """Ctrl-C: exit code 130, one message with the number of runs, and the command goes on."""
     file, out = write(tmp_path, replications=50), tmp_path / "out"
     process = command(file, out, "--workers", "1")
