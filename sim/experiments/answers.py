@@ -228,7 +228,12 @@ def _remarks(
     if unknown:
         yield f"without a value, and taken not to hold, in {unknown} of {len(threshold.seen)} runs"
     needed = runs_needed(block.probability, block.confidence)
-    if everyone < needed:
+    if threshold.by_shares:
+        yield (
+            "no interval: seeds that go back and forth have no threshold of their own; the first "
+            "rise of the share of all seeds was halved instead"
+        )
+    elif everyone < needed:
         yield f"no interval: it takes {needed} replications, there are {everyone}"
     if mix is not None:
         if mix.found:
