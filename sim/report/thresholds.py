@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.report.style import house_style, panels
+from sim.report.style import house_style, legend_of, panels
 
 DARK, BAND, RED = "#332288", "#b9b3dd", "#dd6a1f"
 
@@ -73,7 +73,7 @@ def figure(drawings: Sequence[Drawing], ax: Axes | Sequence[Axes] | None = None)
         for axis, drawing in zip(axes, drawings, strict=True):
             _draw(axis, drawing)
         axes[-1].set_xlabel(drawings[-1].axis)
-        handles, labels = axes[0].get_legend_handles_labels()
+        handles, labels = legend_of(axes)
         if ax is None:
             drawn.legend(handles, labels, loc="outside lower center", ncols=3)
         return drawn

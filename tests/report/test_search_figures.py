@@ -62,6 +62,11 @@ def test_what_was_not_found_is_not_drawn(tmp_path: Path, changed: dict[str, obje
     assert ("answer" in words(drawn)) == ("answer" not in changed)
 
 
+def test_the_legend_names_what_only_a_later_panel_shows() -> None:
+    nowhere = replace(FALLING, answer=math.nan, interval=(math.nan, math.nan))
+    assert "answer (fall)" in words(figure([nowhere, FALLING]))
+
+
 def test_the_trade_off_shows_the_front_and_says_what_lies_outside() -> None:
     drawn = trade_off(CLOUD)
     (axis,) = drawn.axes
@@ -82,7 +87,19 @@ def test_three_objectives_are_drawn_in_pairs_and_one_as_a_course() -> None:
         fresh=[[(1.0, 0.9, 1.1)] * 3],
         stays=[True],
     )
-    assert len(trade_off(three).axes) == 3
+    drawn = trade_off(three)
+    assert len(drawn.axes) == 3
+    assert drawn.axes[0].get_xlim()[1] < 2 < drawn.axes[2].get_xlim()[1] < 3.1  # a, a, b
+    four = replace(
+        three,
+        titles=[*three.titles, "d"],
+        signs=[1.0] * 4,
+        tried=[[1.0, 2.0, 3.0, 4.0]],
+        before=[[1.0, 2.0, 3.0, 4.0]],
+        fresh=[[(1.0, 0.9, 1.1)] * 4],
+    )
+    pairs = {(a.get_xlabel()[0], a.get_ylabel()[0]) for a in trade_off(four).axes}
+    assert pairs == {("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")}
     one = replace(
         three, titles=["a"], signs=[-1.0], tried=[[1.0], [3.0], [2.0]], before=[[3.0]],
         fresh=[[(2.5, 2.0, 3.0)]],
