@@ -13,9 +13,9 @@ import numpy as np
 
 from sim.core.errors import Problem, RunError, ScenarioError
 from sim.core.lexer import ExpressionError
+from sim.experiments.asking import load_optuna
 from sim.experiments.check import problem_at
 from sim.experiments.execute import Perform
-from sim.experiments.mixes import load_optuna
 from sim.experiments.objectives import Goal, best_fronts, goal_of, undominated
 from sim.experiments.proposals import signed, try_settings
 from sim.experiments.scores import Finalist, Score, remarks_of

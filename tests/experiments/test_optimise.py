@@ -95,9 +95,7 @@ def test_the_winner_of_pure_noise_is_seen_to_be_luck(tmp_path: Path) -> None:
     assert abs(best.fresh[0].value) < 4 / math.sqrt(60)
     assert len(result.finalists) == 6
     assert sum(f.stays for f in result.finalists) == 1
-    assert any(
-        "dominated finalists have intervals that overlap" in r for r in result.remarks
-    )
+    assert any("dominated finalists have intervals that overlap" in r for r in result.remarks)
     runs = result.runs
     assert set(runs["replication"]) == set(range(65))
     fresh = runs[runs["replication"] >= 5]
