@@ -109,7 +109,7 @@ def _experiment(
 ) -> Any:
     from pydantic import ValidationError
 
-    from sim.cli.bundled import find_scenario, is_experiment
+    from sim.cli.bundled import find, is_experiment
     from sim.core.errors import ScenarioError
     from sim.schema.experiment import Experiment
     from sim.schema.locator import Source
@@ -119,7 +119,7 @@ def _experiment(
         if is_experiment(file):
             message = f"'{file}' is an experiment; it stands alone"
             raise typer.BadParameter(message, param_hint="FILE...")
-    named = _named([find_scenario(file) for file in files])
+    named = _named([find(file) for file in files])
     data: dict[str, Any] = {
         "schema_version": 1,
         "name": name or "-vs-".join(named)[:60].rstrip("-"),

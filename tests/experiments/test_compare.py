@@ -59,6 +59,14 @@ def test_no_fewer_replications_are_advised_than_can_pass_the_correction(tmp_path
     assert any(text.startswith("it takes 7 pairs") for text in result.remarks)
 
 
+def test_a_scenario_that_is_not_there_is_named_with_its_neighbours(tmp_path: Path) -> None:
+    found = invoke("compare", "two-venues", "shared-colateral", "--out", tmp_path / "out")
+    assert found.exit_code == 3
+    assert "shared-colateral: FILE: found no such file" in found.stderr
+    assert "did you mean 'shared-collateral'?" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_failed_runs_of_a_comparison_are_run_again_on_request(tmp_path: Path) -> None:
     class Failing(Known):
         def submit(self, fn, /, *args: Any, **kwargs: Any) -> Future[Any]:

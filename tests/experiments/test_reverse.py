@@ -372,7 +372,7 @@ def test_a_bad_question_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("unit: {y: 0.1}", "base: {y: 7}", "a base in the range"),
+        ("unit: {y: 0.1}", "base: {y: 7}", "a base of 7; allowed: one in the range"),
         ("unit: {y: 0.1}", "unit: {y: 0}", "a number above 0"),
         ("unit: {y: 0.1}", "unit: {x: 1}", "a distribution has its own"),
         ("markets.0.impact.coefficient", "markets.0.open_interest", "in reverse.base"),
