@@ -181,8 +181,20 @@ def drawn_of(result: CalibrateResult) -> list[Drawn]:
             for shares in (points[:, k], result.shares[k : k + 1], middles, sample[:, k])
         )
         log = factor.scale == "log" and bool((prior > 0).all())
+        words = tuple(str(value) for value in factor.values or ())
         found.append(
-            Drawn(said.name, log, tried, losses, float(best[0]), prior, held, weights, said.said)
+            Drawn(
+                said.name,
+                log,
+                tried,
+                losses,
+                float(best[0]),
+                prior,
+                held,
+                weights,
+                said.said,
+                words,
+            )
         )
     return found
 

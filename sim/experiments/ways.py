@@ -141,8 +141,8 @@ def axis_of(factor: Factor, base: float | None, unit: float | None) -> Axis:
         raise ValueError("found nothing; allowed: a value to measure from, in reverse.base")
     if not low <= base <= high:
         raise ValueError(
-            f"found a base of {base:g}; allowed: one in the range, {low:g} to {high:g}: widen it or "
-            "set reverse.base"
+            f"found a base of {base:g}; allowed: one in the range, {low:g} to {high:g}: widen it, "
+            "or set reverse.base"
         )
     log = factor.scale == "log"
     if unit is None:

@@ -30,7 +30,8 @@ class Drawing:
     shares : list of (float, float, float, float)
         Size, share of all replications there, and its interval.
     lower, upper : list of float
-        Bracket of the threshold of each replication; infinite where it lies beyond the way.
+        Bracket of the threshold of each replication; infinite where it lies beyond the way. Empty
+        where thresholds of replications are no answer.
     runs : list of (float, bool)
         Size and answer of every run.
     answer : float
@@ -92,7 +93,8 @@ def _draw(ax: Axes, drawing: Drawing) -> None:
     )
     for place, _, low, high in drawing.shares:
         ax.vlines(place, low, high, color=BAND, linewidth=3.0, zorder=1.5)
-    _curve(ax, drawing, min(places), max(places))
+    if drawing.lower:
+        _curve(ax, drawing, min(places), max(places))
     if not math.isnan(drawing.interval[0]):
         shown = np.clip(drawing.interval, min(places), max(places))
         ax.axvspan(shown[0], shown[1], color=RED, alpha=0.18, linewidth=0, zorder=0.5)
@@ -116,6 +118,7 @@ def _curve(ax: Axes, drawing: Drawing, first: float, last: float) -> None:
     places = places[(places >= ends[0]) & (places <= ends[1])]
     surely = [float(np.mean(upper <= place)) for place in places]
     maybe = [float(np.mean(lower <= place)) for place in places]
+    maybe[-1] = float(np.mean(lower < places[-1]))  # nothing is open at the end itself
     label = "what the seeds' own thresholds leave open"
     ax.fill_between(
         sign * places, surely, maybe, step="post", color=DARK, alpha=0.15, linewidth=0, label=label

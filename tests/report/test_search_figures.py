@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from sim.report.fits import Drawn
+from sim.report.fits import figure as fits
 from sim.report.style import save
 from sim.report.thresholds import Drawing, figure
 from sim.report.trade_off import Cloud
@@ -65,6 +68,34 @@ def test_what_was_not_found_is_not_drawn(tmp_path: Path, changed: dict[str, obje
 def test_the_legend_names_what_only_a_later_panel_shows() -> None:
     nowhere = replace(FALLING, answer=math.nan, interval=(math.nan, math.nan))
     assert "answer (fall)" in words(figure([nowhere, FALLING]))
+
+
+def test_nothing_rises_at_the_end_of_a_way_on_which_it_nowhere_holds() -> None:
+    nowhere = replace(
+        FALLING,
+        shares=[(-0.6, 0.0, 0.0, 0.3), (0.0, 0.0, 0.0, 0.3)],
+        lower=[-0.6] * 4,
+        upper=[-math.inf] * 4,
+        answer=math.nan,
+    )
+    lines = figure([nowhere]).axes[0].lines
+    edges = [line.get_ydata() for line in lines if line.get_drawstyle() == "steps-post"]
+    assert [float(np.max(edge)) for edge in edges] == [0.0, 0.0]
+    assert "thresholds leave open" not in words(figure([replace(nowhere, lower=[], upper=[])]))
+
+
+def test_words_of_a_parameter_are_named_on_its_axes() -> None:
+    ones = np.ones(4)
+    number = Drawn("n", False, ones, ones, 1.0, np.linspace(0, 1, 9), ones / 2, ones / 4, "pinned")
+    word = Drawn("kind", False, ones, ones, 1.0, np.array([0.0, 1.0]), ones, ones / 4, "pinned",
+                 ("linear", "a" * 30))  # fmt: skip
+    targets = pd.DataFrame({"metric": ["m"], "tolerance": 1.0, "miss": 0.1, "error": 0.1,
+                            "fresh_miss": 0.2})  # fmt: skip
+    drawn = fits(targets, [number, word], [(0, 1)])
+    short = "a" * 13 + "..."
+    for axis in (drawn.axes[3].xaxis, drawn.axes[4].xaxis, drawn.axes[5].yaxis):
+        assert [tick.get_text() for tick in axis.get_ticklabels()] == ["linear", short]
+    assert drawn.axes[4].get_xlim() == (-0.5, 1.5)
 
 
 def test_the_trade_off_shows_the_front_and_says_what_lies_outside() -> None:
