@@ -26,6 +26,9 @@ MOST_FACTORS = 40
 LEAST_COLOURED = 0.2
 """Interaction that has the full colour at least, so that a weak one does not look strong."""
 
+NEAR = 4.0
+"""Height of a name above its mark, where nothing is in its way [pt]."""
+
 SAID = {
     "S1": "first order: alone",
     "ST": "total: with interactions",
@@ -176,9 +179,10 @@ def _plane(rows: pd.DataFrame, metric: str) -> Figure:
                     color="#666666")  # fmt: skip
     names = short(ordered["factor"].tolist())
     for name, a, b, up in zip(names, x, y, _heights(names, x / right, y / top), strict=True):
-        line = {"arrowstyle": "-", "color": OTHER_COLOUR, "linewidth": 0.4} if up > 4.0 else None
-        ax.annotate(name, (a, b), xytext=(5, up), textcoords="offset points", fontsize=SMALL,
-                    arrowprops=line)  # fmt: skip
+        ax.annotate(name, (a, b), xytext=(5, up), textcoords="offset points", fontsize=SMALL)
+        if up > NEAR:
+            line = {"arrowstyle": "-", "color": OTHER_COLOUR, "linewidth": 0.4}
+            ax.annotate("", (a, b), xytext=(5, up), textcoords="offset points", arrowprops=line)
     ax.set_xlim(0.0, right)
     ax.set_ylim(min(0.0, -0.03 * top), top)
     ax.set_xlabel("μ*: mean size of the effect of the whole range, in units of the metric")
@@ -200,7 +204,7 @@ def _heights(names: Sequence[str], x: FloatArray, y: FloatArray) -> list[float]:
     taken: list[tuple[float, float, float]] = []
     found = []
     for name, a, b in zip(names, across * x, high * y, strict=True):
-        first, last, up = a, a + 5.0 + 0.68 * SMALL * len(name), 4.0
+        first, last, up = a, a + 5.0 + 0.68 * SMALL * len(name), NEAR
         while any(
             first < end and begin < last and abs(level - b - up) < step
             for begin, end, level in taken

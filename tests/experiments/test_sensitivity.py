@@ -286,7 +286,7 @@ def test_names_of_many_factors_do_not_overlap_in_the_plane_of_morris(tmp_path: P
     plan = planned(tmp_path, "sensitivity: {kind: morris, samples: 4}", factors(15, 1, 2))
 
     def sums(values: dict[str, Any], seed: int) -> dict[str, float | None]:
-        return {"shortfall": sum((20 + k) * values[f"x{k}"] for k in range(1, 16))}
+        return {"shortfall": sum((60 + k) * values[f"x{k}"] for k in range(1, 16))}
 
     result = done(plan, tmp_path, sums)
     assert_no_overlap(result.figure("shortfall"), "morris")
