@@ -211,9 +211,8 @@ def test_a_failed_run_is_no_answer(tmp_path: Path) -> None:
         calibrate(file(tmp_path, trials=8), out=tmp_path / "out", workers=1, perform=failing)
     with pytest.raises(RunError, match="out of money"):
         fitted(tmp_path, level, trials=8)
-    again = calibrate(
-        file(tmp_path, trials=8), out=tmp_path / "out", workers=1, perform=perform, retry_failed=True
-    )
+    same = file(tmp_path, trials=8)
+    again = calibrate(same, out=tmp_path / "out", workers=1, perform=perform, retry_failed=True)
     assert again.point == fitted(tmp_path, level, out="clean", trials=8).point
 
 
