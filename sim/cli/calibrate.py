@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.cli.options import Json, Quiet, pairs, result_folder
 from sim.cli.run import SET_EXAMPLE, Out, Overrides
-from sim.cli.sweep import Dask, ExperimentFile, Workers
+from sim.cli.sweep import Dask, ExperimentFile, RetryFailed, Workers
 
 if TYPE_CHECKING:
     from sim.experiments.calibrate import CalibrateResult
@@ -20,6 +20,7 @@ def calibrate(
     out: Out = Path("results"),
     workers: Workers = None,
     dask: Dask = None,
+    retry_failed: RetryFailed = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,7 +44,9 @@ def calibrate(
         out,
         workers,
         dask,
-        lambda n, where, watch: search(plan, out=out, workers=n, executor=where, watch=watch),
+        lambda n, where, watch: search(
+            plan, out=out, workers=n, executor=where, watch=watch, retry_failed=retry_failed
+        ),
         quiet=quiet,
     )
     document = _document(result)

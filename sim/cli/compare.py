@@ -11,7 +11,7 @@ import typer
 
 from sim.cli.options import Json, Quiet, pairs, result_folder
 from sim.cli.run import SET_EXAMPLE, Out, Overrides
-from sim.cli.sweep import Dask, Workers, run_plan
+from sim.cli.sweep import Dask, RetryFailed, Workers, run_plan, say_failures
 
 if TYPE_CHECKING:
     from sim.experiments.compare import CompareResult
@@ -54,6 +54,7 @@ def compare(
     out: Out = Path("results"),
     workers: Workers = None,
     dask: Dask = None,
+    retry_failed: RetryFailed = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -67,7 +68,7 @@ def compare(
     result_folder(out)
     plan = _plan(files, replications, metrics, name, values)
     settings_of(plan)
-    result = compared(run_plan(plan, out, workers, dask, quiet=quiet))
+    result = compared(run_plan(plan, out, workers, dask, quiet=quiet, retry_failed=retry_failed))
     written = result.save()
     if as_json:
         _emit_json(result, written)
@@ -108,7 +109,7 @@ def _experiment(
 ) -> Any:
     from pydantic import ValidationError
 
-    from sim.cli.bundled import find_scenario, is_experiment
+    from sim.cli.bundled import find, is_experiment
     from sim.core.errors import ScenarioError
     from sim.schema.experiment import Experiment
     from sim.schema.locator import Source
@@ -118,7 +119,7 @@ def _experiment(
         if is_experiment(file):
             message = f"'{file}' is an experiment; it stands alone"
             raise typer.BadParameter(message, param_hint="FILE...")
-    named = _named([find_scenario(file) for file in files])
+    named = _named([find(file) for file in files])
     data: dict[str, Any] = {
         "schema_version": 1,
         "name": name or "-vs-".join(named)[:60].rstrip("-"),
@@ -206,9 +207,6 @@ def _say(result: CompareResult) -> None:
 
     if len(result.frame) > MOST_ROWS:
         say(f"{len(result.frame) - MOST_ROWS:,} more comparisons are in comparison.csv")
-    failures = result.sweep.failures
-    for row in failures.head(5).to_dict("records"):
-        run = f"cell {row['cell']}, replication {row['replication']}"
-        say(f"{run}: {row['stage']}: {row['message']}")
+    say_failures(result.sweep)
     for text in result.remarks:
         say(f"note: {text}")

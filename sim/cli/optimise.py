@@ -68,7 +68,7 @@ def _document(result: OptimiseResult) -> dict[str, Any]:
         "without_score": [{"cell": score.cell, "reason": score.reason} for score in result.failed],
         "runs": len(result.runs),
         "finalists": [_finalist(finalist, result) for finalist in result.finalists],
-        "remarks": _remarks(result),
+        "remarks": list(result.remarks),
     }
 
 
@@ -90,29 +90,6 @@ def _estimate(found: Estimate) -> dict[str, float]:
     return {"value": found.value, "low": found.low, "high": found.high, "runs": found.runs}
 
 
-def _remarks(result: OptimiseResult) -> list[str]:
-    """Return what a reader has to know beside the figures."""
-    remarks = []
-    fallen = sum(f.led and not f.stays for f in result.finalists)
-    if fallen:
-        led = sum(f.led for f in result.finalists)
-        remarks.append(f"{fallen} of {led} settings on the front are dominated on fresh seeds")
-    front = result.front
-    alike = sum(any(a.resembles(b) for b in front if b is not a) for a in front)
-    if alike:
-        remarks.append(
-            f"{alike} of {len(front)} undominated settings have intervals that overlap with "
-            "another's in every objective; more replications may tell them apart"
-        )
-    if result.failed:
-        first = result.failed[0]
-        remarks.append(
-            f"{len(result.failed)} of {len(result.scores)} settings have no score, the first of "
-            f"them cell {first.cell}: {first.reason}"
-        )
-    return remarks
-
-
 def _print(result: OptimiseResult) -> None:
     from sim.cli.console import emit_table, say
 
@@ -121,7 +98,7 @@ def _print(result: OptimiseResult) -> None:
         columns += [goal.title, "in search"]
     rows = [_row(finalist, result.factors) for finalist in result.finalists]
     emit_table(None, [*columns, "fresh seeds"], rows, left=1 + len(result.factors))
-    for remark in _remarks(result):
+    for remark in result.remarks:
         say(remark)
 
 

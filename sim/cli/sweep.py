@@ -146,7 +146,7 @@ def _judge(gate: Condition, result: SweepResult) -> Verdict:
 def _print(
     result: SweepResult, fail_if: str | None, verdict: Verdict | None, *, as_json: bool
 ) -> None:
-    from sim.cli.console import emit, emit_json, emit_table
+    from sim.cli.console import emit, emit_json, emit_table, say
     from sim.experiments.aggregate import by_cell
 
     cells = by_cell(result)
@@ -169,7 +169,11 @@ def _print(
         return
     columns = ["cell", *result.factors, "runs", *result.metrics]
     emit_table(None, columns, _rows(result, cells), left=1 + len(result.factors))
-    _say_failures(result)
+    if len(result.plan.cells) > MOST_ROWS:
+        say(f"{len(result.plan.cells) - MOST_ROWS:,} more cells are in the table of runs")
+    if result.dropped:
+        say(f"{result.dropped:,} broken lines of the journal were done again")
+    say_failures(result)
     emit(f"results: {result.folder}\n")
 
 
@@ -194,13 +198,10 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _say_failures(result: SweepResult) -> None:
+def say_failures(result: SweepResult) -> None:
+    """Name the first runs that failed, and how to run them again."""
     from sim.cli.console import say
 
-    if len(result.plan.cells) > MOST_ROWS:
-        say(f"{len(result.plan.cells) - MOST_ROWS:,} more cells are in the table of runs")
-    if result.dropped:
-        say(f"{result.dropped:,} broken lines of the journal were done again")
     failures = result.failures
     for row in failures.head(5).to_dict("records"):
         run = f"cell {row['cell']}, replication {row['replication']}"

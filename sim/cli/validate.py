@@ -40,7 +40,7 @@ def validate(
         raise typer.Exit(INVALID)
 
 
-COUNTED = ("cells", "runs", "venues", "markets", "accounts", "ticks")
+COUNTED = ("cells", "runs", "factors", "replications", "venues", "markets", "accounts", "ticks")
 """What an ``ok`` line counts."""
 
 
@@ -61,20 +61,30 @@ def _examine(file: str) -> dict[str, Any]:
 
 
 def _cells(file: str) -> dict[str, int]:
-    """Check every cell of an experiment, build the world of the first and count what there is."""
+    """Check all that an experiment asks, build the world of a first cell and count what there is.
+
+    A search makes its cells itself: of one without a design there are none to count.
+    """
     from sim.cli.bundled import find_experiment, find_scenario
+    from sim.experiments.calibrate_plan import prepare_calibration
     from sim.experiments.optimise import prepare_optimise
     from sim.experiments.plan import prepare
     from sim.experiments.reverse_plan import prepare_reverse
+    from sim.schema import load_experiment
 
     path = find_experiment(file)
-    plan = prepare(path, find_scenario)
-    if plan.experiment.reverse is not None:
-        prepare_reverse(path, find_scenario)
-    if plan.experiment.optimise is not None:
-        prepare_optimise(path, find_scenario)
-    sizes = _counts(plan.base.scenario(plan.cells[0].overrides))
-    return {"cells": len(plan.cells), "runs": plan.runs, **sizes}
+    experiment = load_experiment(path)
+    makers = {"reverse": prepare_reverse, "optimise": prepare_optimise,
+              "calibrate": prepare_calibration}  # fmt: skip
+    asked = [make for key, make in makers.items() if getattr(experiment, key) is not None]
+    searches = [make(path, find_scenario) for make in asked]
+    if searches and "design" not in experiment.model_fields_set:
+        plan = searches[0]
+        sizes = _counts(plan.base.scenario(plan.probes[0].overrides))
+        return {"factors": len(experiment.factors), "replications": experiment.replications} | sizes
+    swept = prepare(path, find_scenario)
+    sizes = _counts(swept.base_of(swept.cells[0]).scenario(swept.cells[0].overrides))
+    return {"cells": len(swept.cells), "runs": swept.runs, **sizes}
 
 
 def _counts(scenario: Scenario) -> dict[str, int]:

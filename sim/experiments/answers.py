@@ -114,6 +114,7 @@ class Answer:
         found = self.threshold
         size = _sizes(self.way)
         everyone = found.lower.size
+        lower, upper = ([], []) if found.by_shares else (found.lower.tolist(), found.upper.tolist())
         shares = [
             (size(place), share_interval(held, asked))
             for place, held, asked in found.shares()
@@ -124,8 +125,8 @@ class Answer:
             axis=self.axis,
             probability=self.probability,
             shares=[(x, e.value, e.low, e.high) for x, e in shares],
-            lower=[size(x) for x in found.lower.tolist()],
-            upper=[size(x) for x in found.upper.tolist()],
+            lower=[size(x) for x in lower],
+            upper=[size(x) for x in upper],
             runs=[(size(place), holds) for (place, _), holds in sorted(found.seen.items())],
             answer=self.size,
             interval=(self.low, self.high),
@@ -228,7 +229,12 @@ def _remarks(
     if unknown:
         yield f"without a value, and taken not to hold, in {unknown} of {len(threshold.seen)} runs"
     needed = runs_needed(block.probability, block.confidence)
-    if everyone < needed:
+    if threshold.by_shares:
+        yield (
+            "no interval: seeds that go back and forth have no threshold of their own; the first "
+            "rise of the share of all seeds was halved instead"
+        )
+    elif everyone < needed:
         yield f"no interval: it takes {needed} replications, there are {everyone}"
     if mix is not None:
         if mix.found:

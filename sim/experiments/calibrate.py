@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,12 @@ import numpy as np
 from sim.core.arrays import FloatArray
 from sim.experiments.calibrate_plan import CalibrationPlan, prepare_calibration
 from sim.experiments.design import values_at
-from sim.experiments.execute import Perform, workers_by_default
+from sim.experiments.execute import Perform
 from sim.experiments.fit import least
 from sim.experiments.fitting import Fitting
 from sim.experiments.identify import Parameter, parameters_of, ties_of
 from sim.experiments.posterior import Sample
-from sim.experiments.search import Search, Watch, at_work, points_of
-from sim.experiments.store import Store
+from sim.experiments.search import Search, Watch, opened
 from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task
 
@@ -168,6 +167,7 @@ def calibrate(
     workers: int | None = None,
     executor: Executor | None = None,
     watch: Watch | None = None,
+    retry_failed: bool = False,
     perform: Perform = perform_task,
 ) -> CalibrateResult:
     """Fit the factors of an experiment to targets.
@@ -176,16 +176,8 @@ def calibrate(
     ----------
     experiment : path or CalibrationPlan
         Experiment file with a `calibrate` block, or what `prepare_calibration` made of it.
-    out : path
-        Folder of results; the store is ``<out>/<name>``.
-    workers : int, optional
-        Processes on this machine, or tasks at once on `executor`; the number of cores by default.
-    executor : Executor, optional
-        Any other place to work.
-    watch : callable, optional
-        Told of every finished run.
-    perform : callable
-        What is done with a task; a run of the simulator.
+    out, workers, executor, watch, retry_failed, perform
+        As of `sim.experiments.reverse.reverse`.
 
     Raises
     ------
@@ -205,21 +197,13 @@ def calibrate(
     plan = (
         experiment if isinstance(experiment, CalibrationPlan) else prepare_calibration(experiment)
     )
-    folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
-    plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
-    with Store(folder, plan) as store, at_work(workers, executor, perform) as work:
-        search = Search(plan, store, work, watch)
+    with opened(plan, out, workers, executor, watch, retry_failed, perform) as search:
         before = search.finished
         search.expected = _expected(plan)
-        result = _result(plan, search, folder, before)
-        store.write_table()
-        return result
+        return _result(plan, search, before)
 
 
-def _result(plan: CalibrationPlan, search: Search, folder: Path, before: int) -> CalibrateResult:
+def _result(plan: CalibrationPlan, search: Search, before: int) -> CalibrateResult:
     """Fit, run the best again on fresh seeds, sample."""
     block, count = plan.settings, plan.replications
     fitting, dimension = Fitting(plan, search), len(plan.experiment.factors)
@@ -239,7 +223,7 @@ def _result(plan: CalibrationPlan, search: Search, folder: Path, before: int) ->
     names = [factor.column for factor in plan.experiment.factors]
     return CalibrateResult(
         plan,
-        folder,
+        search.folder,
         point=dict(zip(names, values, strict=True)),
         loss=loss,
         means=found.mean(axis=0),

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.core.errors import Problem, ScenarioError
-from sim.core.expression import Formula, parse_formula
-from sim.core.figures import UnknownNameError
+from sim.core.expression import parse_formula
 from sim.core.lexer import ExpressionError
-from sim.engine.figure_names import TEXTS, known_figures
 from sim.experiments.check import problem_at
 from sim.experiments.posterior import BLOCKS
 from sim.experiments.search import SearchPlan
-from sim.experiments.search_plan import search_plan
+from sim.experiments.search_plan import look, search_plan
 from sim.schema import load_experiment
 from sim.schema.loader import load_scorecard
 from sim.schema.yamlfile import dotted
@@ -151,7 +149,7 @@ def _problems(
     for number, (target, text) in enumerate(zip(targets, texts, strict=True)):
         try:
             formula = parse_formula(text)
-            _look(formula, scenarios)
+            look(formula, scenarios)
         except ExpressionError as error:
             key: KeyPath = (*above, number, "metric")
             yield _problem(source, key, f"'{target.metric}'", f"a figure of a run; {error}")
@@ -167,20 +165,3 @@ def _problems(
 def _problem(source: Source, key: KeyPath, found: str, allowed: str) -> Problem:
     line, column = source.place(key)
     return Problem(source.file_of(key), line, column, dotted(key), found, allowed)
-
-
-def _look(formula: Formula, scenarios: list[Scenario]) -> None:
-    """Raise UnknownNameError unless some scenario has all figures of a formula, as numbers."""
-    for path in formula.names:
-        if path[0] in TEXTS:
-            raise UnknownNameError(f"'{path[0]}' is text, not a number")
-    wrong: UnknownNameError | None = None
-    for scenario in scenarios:
-        try:
-            formula.check_names(known_figures(scenario))
-        except UnknownNameError as error:
-            wrong = wrong or error
-        else:
-            return
-    if wrong is not None:
-        raise wrong

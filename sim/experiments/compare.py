@@ -14,18 +14,16 @@ import numpy as np
 
 from sim.core.arrays import FloatArray
 from sim.core.errors import ScenarioError
-from sim.experiments.check import describe, problem_at
+from sim.experiments.check import problem_at
 from sim.experiments.differences import (
-    LEAST_PAIRS,
     SAMPLES,
     Difference,
     holm,
     paired_difference,
-    pairs_to_tell,
-    replications_needed,
 )
 from sim.experiments.plan import Plan, prepare
 from sim.experiments.sweep import SweepResult, Watch, sweep
+from sim.experiments.verdicts import least_pairs, needed_of, remarks_of, verdict_of
 from sim.schema.experiment_compare import VARIANT, Compare
 
 if TYPE_CHECKING:
@@ -72,11 +70,13 @@ class CompareResult:
         adjusted = [row["p"] for row in rows]
         if self.settings.correction == "holm":
             adjusted = holm(adjusted)
+        family = sum(not math.isnan(row["p"]) for row in rows)
+        least = least_pairs(self.settings, family)
         for row, p in zip(rows, adjusted, strict=True):
             row["p_adjusted"] = p
             row["told"] = bool(p < 1 - self.settings.confidence)
-            row["needed"] = _needed(row, self.settings)
-            row["verdict"] = _verdict(row)
+            row["needed"] = needed_of(row, self.settings, least)
+            row["verdict"] = verdict_of(row)
         frame = pd.DataFrame(rows)
         return frame.astype({"needed": "Int64"}) if len(frame) else frame
 
@@ -123,7 +123,7 @@ class CompareResult:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader has to know beside the figures."""
-        return tuple(_remarks(self))
+        return tuple(remarks_of(self))
 
 
 def compare(
@@ -133,12 +133,13 @@ def compare(
     workers: int | None = None,
     executor: Executor | None = None,
     watch: Watch | None = None,
+    retry_failed: bool = False,
 ) -> CompareResult:
     """Run the variants of an experiment on common draws and compare them with the first.
 
     Parameters
     ----------
-    experiment, out, workers, executor, watch
+    experiment, out, workers, executor, watch, retry_failed
         As of `sim.experiments.sweep.sweep`.
 
     Raises
@@ -150,7 +151,16 @@ def compare(
     """
     plan = experiment if isinstance(experiment, Plan) else prepare(experiment)
     settings_of(plan)
-    return compared(sweep(plan, out=out, workers=workers, executor=executor, watch=watch))
+    return compared(
+        sweep(
+            plan,
+            out=out,
+            workers=workers,
+            executor=executor,
+            watch=watch,
+            retry_failed=retry_failed,
+        )
+    )
 
 
 def settings_of(plan: Plan) -> Compare:
@@ -230,61 +240,3 @@ def _values(
     both = [r for r in sorted(first) if r in other]
     one, two = (np.array([side[r] for r in both], dtype=np.float64) for side in (first, other))
     return one, two, result.sweep.plan.experiment.replications - len(both)
-
-
-def _needed(row: dict[str, Any], settings: Compare) -> int | None:
-    """Return how many replications may tell a difference that was not told."""
-    if row["told"] or not math.isfinite(row["d"]):
-        return None
-    return replications_needed(row["d"], settings.confidence, settings.power)
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    """Return in words what is known of a difference."""
-    if not row["runs"]:
-        return "no pair of runs has a value"
-    if row["difference"] == 0.0 and (row["d"] == 0.0 or row["runs"] == 1):
-        return "the same in every pair"
-    if row["runs"] == 1:
-        return "one pair: nothing is known of its luck"
-    if math.isinf(row["d"]) and not row["told"]:
-        return f"{'higher' if row['difference'] > 0 else 'lower'} by the same in every pair"
-    if row["told"]:
-        return "higher" if row["difference"] > 0 else "lower"
-    text = "not told from no difference"
-    if row["needed"] is None or row["needed"] <= row["runs"]:
-        return text
-    return f"{text}; about {row['needed']:,} replications might tell"
-
-
-def _remarks(result: CompareResult) -> Iterator[str]:
-    frame, settings = result.frame, result.settings
-    percent = f"{100 * settings.confidence:.6g} %"
-    if frame.empty:
-        return
-    if len(frame) > 1:
-        if settings.correction == "holm":
-            yield (
-                f"verdicts are at {percent} for all {len(frame):,} comparisons together (Holm); "
-                "intervals are of each comparison alone"
-            )
-        else:
-            yield (
-                f"verdicts and intervals are at {percent} for each of {len(frame):,} comparisons "
-                "alone: of 20 such without any difference one is told at 95 %"
-            )
-    if (frame["runs"] < LEAST_PAIRS).any():
-        yield f"no intervals where there are fewer than {LEAST_PAIRS} pairs"
-    family = len(frame) if settings.correction == "holm" else 1
-    needed = pairs_to_tell(family, settings.confidence)
-    if frame["runs"].max() < needed:
-        yield f"it takes {needed} pairs to tell any difference, there are {frame['runs'].max()}"
-    lost = frame[frame["missing"] > 0]
-    for row in lost.head(5).to_dict("records"):
-        where = describe({name: row[name] for name in result.factors})
-        yield (
-            f"{row['metric']} of {row[VARIANT]} ({where}): {row['missing']} of "
-            f"{row['missing'] + row['runs']} pairs have no value and are left out"
-        )
-    if len(lost) > 5:
-        yield f"{len(lost) - 5:,} more comparisons have pairs without a value"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sim.core.arrays import FloatArray
-from sim.experiments.mixes import load_optuna
-
-Losses = Callable[[Sequence[FloatArray]], list[float]]
-"""Returns the loss at each of a batch of points of the unit cube."""
+from sim.experiments.asking import Losses, estimate_densities, evolve
 
 FINEST = 1e-6
 """Width at which a search by single points ends."""
@@ -60,13 +56,13 @@ def least(losses: Losses, dimension: int, *, optimiser: str, trials: int, seed: 
     start = list(sequence.random_base2(math.ceil(math.log2(count)))[:count])
     found = losses(start)
     if optimiser == "tpe":
-        _ask_and_tell(losses, start, found, trials - count, seed, tree=True)
+        estimate_densities(losses, zip(start, found, strict=True), trials - count, seed)
     elif dimension == 1:
         _along_one(losses, start, found, trials - count)
     else:
         last = (trials - count) // 2
         tried = _Remembering(losses, start, found)
-        _ask_and_tell(tried, start, found, trials - count - last, seed, tree=False)
+        evolve(tried, tried.best, trials - count - last, seed, step=0.1)
         _polish(tried, last)
 
 
@@ -124,56 +120,4 @@ def _along_one(
         bounds=(low, high),
         method="bounded",
         options={"maxiter": trials, "xatol": FINEST},
-    )
-
-
-def _ask_and_tell(
-    losses: Losses,
-    start: Sequence[FloatArray],
-    found: Sequence[float],
-    trials: int,
-    seed: int,
-    *,
-    tree: bool,
-) -> None:
-    """Go on with a sampler of Optuna, a batch at a time."""
-    optuna = load_optuna()
-    dimension = start[0].size
-    names = [f"x{k}" for k in range(dimension)]
-    size = 4 + math.floor(3 * math.log(dimension)) if dimension > 1 else 4
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        best = start[int(np.argmin(found))]
-        sampler = _sampler(optuna, names, best, size, seed, tree=tree)
-        study = optuna.create_study(sampler=sampler)
-        space = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in names}
-        known = zip(start, found, strict=True) if tree else [(best, math.inf)]
-        for point, loss in known:  # CMA-ES is told the space alone
-            params = dict(zip(names, map(float, point), strict=True))
-            trial = optuna.trial.create_trial(params=params, distributions=space, value=loss)
-            study.add_trial(trial)
-        while trials > 0:
-            asked = [study.ask() for _ in range(min(size, trials))]
-            points = [
-                np.array([trial.suggest_float(name, 0.0, 1.0) for name in names]) for trial in asked
-            ]
-            for trial, loss in zip(asked, losses(points), strict=True):
-                study.tell(trial, loss)
-            trials -= len(asked)
-
-
-def _sampler(
-    optuna: Any, names: Sequence[str], best: FloatArray, size: int, seed: int, *, tree: bool
-) -> Any:
-    if tree:
-        return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=0, multivariate=True, constant_liar=True
-        )
-    return optuna.samplers.CmaEsSampler(
-        x0={name: float(x) for name, x in zip(names, best, strict=True)},
-        sigma0=0.1,
-        n_startup_trials=0,
-        seed=seed,
-        popsize=size,
-        warn_independent_sampling=False,
     )

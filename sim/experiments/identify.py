@@ -181,8 +181,20 @@ def drawn_of(result: CalibrateResult) -> list[Drawn]:
             for shares in (points[:, k], result.shares[k : k + 1], middles, sample[:, k])
         )
         log = factor.scale == "log" and bool((prior > 0).all())
+        words = tuple(str(value) for value in factor.values or ())
         found.append(
-            Drawn(said.name, log, tried, losses, float(best[0]), prior, held, weights, said.said)
+            Drawn(
+                said.name,
+                log,
+                tried,
+                losses,
+                float(best[0]),
+                prior,
+                held,
+                weights,
+                said.said,
+                words,
+            )
         )
     return found
 
@@ -203,6 +215,10 @@ def _numbers(factor: Factor, shares: FloatArray) -> FloatArray:
     return np.array([factor.values.index(value) for value in values], dtype=np.float64)
 
 
+def _numeric(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+
+
 def remarks_of(result: CalibrateResult) -> Iterator[str]:
     """Yield what a reader has to know beside the figures of a calibration."""
     frame, plan = result.frame, result.plan
@@ -218,6 +234,9 @@ def remarks_of(result: CalibrateResult) -> Iterator[str]:
             )
     if plan.replications == 1:
         yield "one run of each setting: how much is luck is not known"
+    words = [f.column for f in plan.experiment.factors if f.values and not _numeric(f.values)]
+    if words and plan.settings.optimiser == "cmaes" and len(plan.experiment.factors) > 1:
+        yield f"{', '.join(words)}: words have no order that cmaes could follow; try optimiser: tpe"
     for factor, share in zip(plan.experiment.factors, result.shares, strict=True):
         if factor.values is None and not EDGE < share < 1 - EDGE:
             yield f"the best {factor.column} is at the end of its range; a wider one may fit better"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 
 from sim.core.arrays import FloatArray
-from sim.core.errors import MissingExtraError
+from sim.experiments.asking import evolve
 from sim.experiments.ways import Axis
 
 Share = Callable[[Sequence[FloatArray]], list[float]]
@@ -39,25 +36,6 @@ class Mix:
     share: float
     found: bool
     tried: int
-
-
-def load_optuna() -> Any:
-    """Return the module optuna, which is told to be quiet.
-
-    Raises
-    ------
-    MissingExtraError
-        If it, or what it needs here, is not installed.
-    """
-    try:
-        import_module("cmaes")
-        optuna: Any = import_module("optuna")
-    except ImportError:
-        raise MissingExtraError(
-            "a search over settings needs Optuna and cmaes: pip install 'liqsim[experiments]'"
-        ) from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna
 
 
 def nearest_mix(
@@ -113,7 +91,7 @@ def nearest_mix(
 
     start = _start(len(axes), max(8, trials // 4), seed)
     best = start[int(np.argmin(costs(start)))]
-    _evolve(costs, best, trials - len(start), seed)
+    evolve(costs, best, trials - len(start), seed, step=0.2)
     _, end, q = min(tried, key=lambda entry: entry[0])
     return Mix(end, q, q >= probability - 1e-9, len(tried))
 
@@ -129,37 +107,3 @@ def _start(dimension: int, count: int, seed: int) -> list[FloatArray]:
     sequence = qmc.Sobol(d=dimension, rng=np.random.Generator(np.random.PCG64(seed)))
     points = sequence.random_base2(math.ceil(math.log2(count)))
     return corners + list(points[: count - len(corners)])
-
-
-def _evolve(
-    costs: Callable[[Sequence[FloatArray]], list[float]], best: FloatArray, trials: int, seed: int
-) -> None:
-    """Go on with CMA-ES from the best point, generation by generation."""
-    optuna = load_optuna()
-    names = [f"x{k}" for k in range(best.size)]
-    size = 4 + math.floor(3 * math.log(best.size))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sampler = optuna.samplers.CmaEsSampler(
-            x0={name: float(x) for name, x in zip(names, best, strict=True)},
-            sigma0=0.2,
-            n_startup_trials=0,
-            seed=seed,
-            popsize=size,
-            warn_independent_sampling=False,
-        )
-        study = optuna.create_study(sampler=sampler)
-        # A finished trial tells the sampler the space; without one its first generation is random.
-        space = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in names}
-        known = dict(zip(names, map(float, best), strict=True))
-        study.add_trial(
-            optuna.trial.create_trial(params=known, distributions=space, value=math.inf)
-        )
-        while trials > 0:
-            asked = [study.ask() for _ in range(min(size, trials))]
-            points = [
-                np.array([trial.suggest_float(name, 0.0, 1.0) for name in names]) for trial in asked
-            ]
-            for trial, cost in zip(asked, costs(points), strict=True):
-                study.tell(trial, cost)
-            trials -= len(asked)

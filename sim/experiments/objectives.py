@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,17 +14,15 @@ from sim.core.figures import UnknownNameError, unknown_name
 from sim.core.lexer import ExpressionError
 from sim.experiments.statistics import (
     Estimate,
-    expected_shortfall,
     mean_interval,
     quantile_interval,
     runs_needed,
     share_interval,
+    tail_of,
 )
 
 KNOWN = "mean, median, share, p95 (any quantile), es99 (any expected shortfall)"
 """Statistics of an objective, as messages name them."""
-
-_TAIL = re.compile(r"(p|es)(\d{1,2}(?:_\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +115,10 @@ def _estimator(
             lambda values, level: quantile_interval(values, 0.5, level),
             lambda level: runs_needed(0.5, level),
         )
-    match = _TAIL.fullmatch(name)
-    if match is None or float(match[2].replace("_", ".")) == 0:
+    found = tail_of(name)
+    if found is None:
         raise ExpressionError(f"no statistic '{name}'; there are: {KNOWN}")
-    probability = float(match[2].replace("_", ".")) / 100
-    tail = quantile_interval if match[1] == "p" else expected_shortfall
+    tail, probability = found
     return (
         lambda values, level: tail(values, probability, level),
         lambda level: runs_needed(probability, level),

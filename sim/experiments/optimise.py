@@ -13,12 +13,12 @@ import numpy as np
 
 from sim.core.errors import Problem, RunError, ScenarioError
 from sim.core.lexer import ExpressionError
+from sim.experiments.asking import load_optuna
 from sim.experiments.check import problem_at
 from sim.experiments.execute import Perform
-from sim.experiments.mixes import load_optuna
 from sim.experiments.objectives import Goal, best_fronts, goal_of, undominated
 from sim.experiments.proposals import signed, try_settings
-from sim.experiments.scores import Finalist, Score
+from sim.experiments.scores import Finalist, Score, remarks_of
 from sim.experiments.search import Search, SearchPlan, Values, Watch, opened
 from sim.experiments.search_plan import search_plan
 from sim.experiments.table import read_runs
@@ -86,6 +86,11 @@ class OptimiseResult:
     def failed(self) -> list[Score]:
         """Settings without a score, each with the reason."""
         return [score for score in self.scores if score.reason is not None]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader has to know beside the figures."""
+        return tuple(remarks_of(self.scores, self.finalists))
 
     def figure(self) -> Figure:
         """Return the figure: the trade-off, or the way to the best setting."""

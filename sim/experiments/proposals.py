@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.experiments.asking import load_optuna
 from sim.experiments.design import values_at
-from sim.experiments.mixes import load_optuna
 from sim.experiments.objectives import Goal
 from sim.experiments.scores import Score
 from sim.experiments.search import Values

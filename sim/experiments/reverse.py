@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.experiments.answers import Answer, answer_of
+from sim.experiments.asking import load_optuna
 from sim.experiments.execute import Perform
-from sim.experiments.mixes import load_optuna, nearest_mix
+from sim.experiments.mixes import nearest_mix
 from sim.experiments.reverse_plan import axis_in, block_of, free_factors, prepare_reverse
 from sim.experiments.search import Search, SearchPlan, Values, Watch, opened
 from sim.experiments.table import read_runs

@@ -148,4 +148,5 @@ def _places(experiment: Experiment) -> int:
     block = block_of(experiment)
     halvings = math.ceil(math.log2(1.0 / block.tolerance)) + 1
     way = block.scan + 5 + min((1 << halvings) * block.scan, halvings * experiment.replications)
+    way += halvings  # of the share of all replications, where their own thresholds are no answer
     return len(block.asked) * (way + (block.trials if len(free_factors(experiment)) > 1 else 0))

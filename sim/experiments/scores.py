@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,4 +72,37 @@ class Finalist:
         return all(
             ours.low <= theirs.high and theirs.low <= ours.high
             for ours, theirs in zip(self.fresh, other.fresh, strict=True)
+        )
+
+
+def remarks_of(scores: Sequence[Score], finalists: Sequence[Finalist]) -> Iterator[str]:
+    """Yield what a reader has to know beside the figures of an optimisation."""
+    front = [finalist for finalist in finalists if finalist.stays]
+    rest = [finalist for finalist in finalists if not finalist.stays]
+    fallen, led = sum(f.led for f in rest), sum(f.led for f in finalists)
+    if fallen:
+        yield f"{fallen} of {led} settings on the front are dominated on fresh seeds"
+    alike = sum(any(a.resembles(b) for b in front if b is not a) for a in front)
+    more = "more replications may tell them apart"
+    if alike:
+        yield (
+            f"{alike} of {len(front)} undominated settings have intervals that overlap with "
+            f"another's in every objective; {more}"
+        )
+    near = sum(any(a.resembles(b) for b in front) for a in rest)
+    if near:
+        yield (
+            f"{near} of {len(rest)} dominated finalists have intervals that overlap with an "
+            f"undominated one's in every objective; {more}"
+        )
+    if any(math.isnan(estimate.low) for finalist in finalists for estimate in finalist.fresh):
+        yield (
+            "no intervals: from so few fresh replications it is not known how much is luck, and "
+            "the front may be; give `fresh`"
+        )
+    failed = [score for score in scores if score.reason is not None]
+    if failed:
+        yield (
+            f"{len(failed)} of {len(scores)} settings have no score, the first of them cell "
+            f"{failed[0].cell}: {failed[0].reason}"
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.core.errors import Problem, ScenarioError
-from sim.core.expression import Condition, parse_condition
+from sim.core.expression import Condition, Formula, parse_condition
 from sim.core.figures import UnknownNameError
 from sim.core.lexer import ExpressionError
 from sim.engine.figure_names import TEXTS, known_figures
@@ -127,20 +127,26 @@ def condition_problems(
             found = f"'{name}', the name of another column"
             yield problem_at(experiment, path, found, "a name of its own")
         try:
-            _look(parse_condition(text), scenarios)
+            look(parse_condition(text), scenarios)
         except ExpressionError as error:
             yield problem_at(experiment, path, f"'{text}'", f"a condition on a run; {error}")
 
 
-def _look(condition: Condition, scenarios: Sequence[Scenario]) -> None:
-    """Raise UnknownNameError unless some scenario has all figures of a condition, as numbers."""
-    for path in condition.names:
+def look(said: Formula | Condition, scenarios: Sequence[Scenario]) -> None:
+    """Look the figures of a formula or condition up.
+
+    Raises
+    ------
+    UnknownNameError
+        Unless some scenario has all of them, as numbers.
+    """
+    for path in said.names:
         if path[0] in TEXTS:
             raise UnknownNameError(f"'{path[0]}' is text, not a number")
     wrong: UnknownNameError | None = None
     for scenario in scenarios:
         try:
-            condition.check_names(known_figures(scenario))
+            said.check_names(known_figures(scenario))
         except UnknownNameError as error:
             wrong = wrong or error
         else:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.core.arrays import FloatArray
-from sim.core.errors import Problem, RunError, ScenarioError
+from sim.core.errors import RunError, ScenarioError
+from sim.experiments.check import problem_at
 from sim.experiments.indices import INDICES, Indices, indices_of
 from sim.experiments.noise import TOLERATED, Noise, noise_of
 from sim.experiments.plan import Plan, prepare
@@ -135,16 +136,15 @@ def settings_of(plan: Plan) -> Sensitivity:
     ScenarioError
         If there is none, or the cells are not those of its method.
     """
-    settings, source = plan.experiment.sensitivity, plan.experiment.source
+    settings, key = plan.experiment.sensitivity, ("sensitivity",)
     if settings is None:
         allowed = "a block with kind sobol, morris or pawn, and samples"
-        raise ScenarioError(Problem(source.file, None, None, "sensitivity", "nothing", allowed))
+        raise ScenarioError(problem_at(plan.experiment, key, "nothing", allowed))
     cells = len(points_of(settings, len(plan.experiment.factors)))
     if len(plan.cells) != cells:
-        line, column = source.place(("sensitivity",))
         found = f"{len(plan.cells):,} cells"
         allowed = f"the {cells:,} that {settings.kind} makes, and no block that adds others"
-        raise ScenarioError(Problem(source.file, line, column, "sensitivity", found, allowed))
+        raise ScenarioError(problem_at(plan.experiment, key, found, allowed))
     return settings
 
 

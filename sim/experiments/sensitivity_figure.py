@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sim.core.arrays import FloatArray
 from sim.report.style import OTHER_COLOUR, SMALL, TINY, Look, house_style, looks, new_figure
 from sim.report.style import save as save_figure
 
@@ -24,6 +25,9 @@ MOST_FACTORS = 40
 
 LEAST_COLOURED = 0.2
 """Interaction that has the full colour at least, so that a weak one does not look strong."""
+
+NEAR = 4.0
+"""Height of a name above its mark, where nothing is in its way [pt]."""
 
 SAID = {
     "S1": "first order: alone",
@@ -173,14 +177,42 @@ def _plane(rows: pd.DataFrame, metric: str) -> Figure:
         ax.annotate(f"σ = {slope:g} μ*: {said}", (end, slope * end), xytext=(-3, 3),
                     textcoords="offset points", ha="right", fontsize=TINY,
                     color="#666666")  # fmt: skip
-    for name, a, b in zip(short(ordered["factor"].tolist()), x, y, strict=True):
-        ax.annotate(name, (a, b), xytext=(5, 4), textcoords="offset points", fontsize=SMALL)
+    names = short(ordered["factor"].tolist())
+    for name, a, b, up in zip(names, x, y, _heights(names, x / right, y / top), strict=True):
+        ax.annotate(name, (a, b), xytext=(5, up), textcoords="offset points", fontsize=SMALL)
+        if up > NEAR:
+            line = {"arrowstyle": "-", "color": OTHER_COLOUR, "linewidth": 0.4}
+            ax.annotate("", (a, b), xytext=(5, up), textcoords="offset points", arrowprops=line)
     ax.set_xlim(0.0, right)
     ax.set_ylim(min(0.0, -0.03 * top), top)
     ax.set_xlabel("μ*: mean size of the effect of the whole range, in units of the metric")
     ax.set_ylabel("σ: how much the effect varies")
     ax.set_title(metric, loc="left")
     return drawn
+
+
+def _heights(names: Sequence[str], x: FloatArray, y: FloatArray) -> list[float]:
+    """Return how many points above its mark each name stands, clear of the names before it.
+
+    Parameters
+    ----------
+    names : sequence of str
+    x, y : (F,) float64
+        Places of their marks as shares of the axes.
+    """
+    across, high, step = 450.0, 190.0, 9.0  # about the size of the axes and of a line [pt]
+    taken: list[tuple[float, float, float]] = []
+    found = []
+    for name, a, b in zip(names, across * x, high * y, strict=True):
+        first, last, up = a, a + 5.0 + 0.68 * SMALL * len(name), NEAR
+        while any(
+            first < end and begin < last and abs(level - b - up) < step
+            for begin, end, level in taken
+        ):
+            up += step
+        taken.append((first, last, b + up))
+        found.append(up)
+    return found
 
 
 def short(names: Sequence[str], most: int = 28) -> list[str]:

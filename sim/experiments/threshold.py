@@ -36,8 +36,12 @@ class Threshold:
     disorder : tuple of int
         Replications in which it holds somewhere and does not farther on.
     crossings : tuple of (float, float)
-        Neighbouring places of the scan between which the share of replications rises to the
-        probability or falls below it.
+        Neighbouring places at which every replication was asked, between which the share of those
+        in which it holds rises to the probability or falls below it.
+    by_shares : bool
+        Whether `place` and `below` come of halving where the share of all replications rises,
+        because their own thresholds, which go back and forth, lead to a place at which it does
+        not hold often enough. There is no interval then.
     """
 
     place: float
@@ -49,6 +53,7 @@ class Threshold:
     seen: dict[tuple[float, int], bool]
     disorder: tuple[int, ...]
     crossings: tuple[tuple[float, float], ...]
+    by_shares: bool = False
 
     @property
     def monotone(self) -> bool:
@@ -100,7 +105,9 @@ def find_threshold(
     every replication is run at both ends of the answer, whatever its bracket says.
 
     A replication that goes back and forth counts by the first place of the scan at which the
-    condition held.
+    condition held. If therefore the condition holds too rarely at the answer, or often enough below
+    it, the first rise of the share between places at which every replication was asked is halved
+    instead, all replications at every place.
 
     References
     ----------
@@ -125,8 +132,20 @@ def find_threshold(
     starts, ends = np.sort(lower), np.sort(upper)
     rank = ranks[1]
     place, below = float(ends[rank - 1]), float(starts[rank - 1])
-    look((x, r) for x in (below, place) if math.isfinite(x) for r in everyone)
-    known = replications >= runs_needed(probability, level)
+    places = sorted({*grid, *_finite(below, place)})
+    look((x, r) for x in places for r in everyone)
+
+    def enough(x: float) -> bool:
+        look((x, r) for r in everyone)
+        return sum(seen[x, r] for r in everyone) >= probability * replications - 1e-9
+
+    by_shares = (math.isfinite(place) and not enough(place)) or (
+        math.isfinite(below) and enough(below)
+    )
+    if by_shares:
+        place, below = _first_rise(places, enough, tolerance)
+        places = sorted({*places, *_finite(below, place)})
+    known = replications >= runs_needed(probability, level) and not by_shares
     return Threshold(
         place=place,
         below=below,
@@ -136,7 +155,8 @@ def find_threshold(
         upper=upper,
         seen=seen,
         disorder=_disorder(seen, replications),
-        crossings=_crossings(seen, sorted({*grid, *_finite(below, place)}), everyone, probability),
+        crossings=_crossings(places, [enough(x) for x in places]),
+        by_shares=by_shares,
     )
 
 
@@ -197,15 +217,27 @@ def _disorder(seen: dict[tuple[float, int], bool], replications: int) -> tuple[i
     return tuple(int(r) for r in np.flatnonzero(last > first))
 
 
-def _crossings(
-    seen: dict[tuple[float, int], bool],
-    places: list[float],
-    replications: range,
-    probability: float,
-) -> tuple[tuple[float, float], ...]:
+def _first_rise(
+    places: list[float], enough: Callable[[float], bool], tolerance: float
+) -> tuple[float, float]:
+    """Return the first place with a large enough share, and the one before it, halved.
+
+    Infinite where no place has one; minus infinity where none is before it.
+    """
+    first = next((k for k, place in enumerate(places) if enough(place)), None)
+    if first is None:
+        return math.inf, places[-1]
+    if first == 0:
+        return places[0], -math.inf
+    below, place = places[first - 1], places[first]
+    while place - below > tolerance:
+        middle = (below + place) / 2
+        below, place = (below, middle) if enough(middle) else (middle, place)
+    return place, below
+
+
+def _crossings(places: list[float], enough: list[bool]) -> tuple[tuple[float, float], ...]:
     """Return the neighbouring places between which the share crosses the probability."""
-    least = probability * len(replications) - 1e-9
-    enough = [sum(seen[place, r] for r in replications) >= least for place in places]
     return tuple(
         (places[k], places[k + 1]) for k in range(len(places) - 1) if enough[k] != enough[k + 1]
     )

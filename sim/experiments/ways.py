@@ -140,7 +140,10 @@ def axis_of(factor: Factor, base: float | None, unit: float | None) -> Axis:
     if base is None:
         raise ValueError("found nothing; allowed: a value to measure from, in reverse.base")
     if not low <= base <= high:
-        raise ValueError(f"found {base:g}; allowed: a base in the range, {low:g} to {high:g}")
+        raise ValueError(
+            f"found a base of {base:g}; allowed: one in the range, {low:g} to {high:g}: widen it, "
+            "or set reverse.base"
+        )
     log = factor.scale == "log"
     if unit is None:
         unit = max(high / low, low / high) if log else high - low
@@ -165,7 +168,7 @@ def _distribution_axis(factor: Factor, base: float | None, unit: float | None) -
     if base is None:
         return Axis(factor, at(0.5), 1.0)
     if not at(low) <= base <= at(high):
-        raise ValueError(f"found {base:g}; allowed: a base from {at(low):g} to {at(high):g}")
+        raise ValueError(f"found a base of {base:g}; allowed: one from {at(low):g} to {at(high):g}")
     share = brentq(lambda u: at(u) - base, low, high)
     return Axis(factor, base, 1.0, float(ndtri(share)))
 

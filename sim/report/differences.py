@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.core.arrays import FloatArray
-from sim.report.style import SMALL, TINY, house_style, new_figure, sentence
+from sim.report.style import SMALL, TINY, house_style, legend_of, new_figure, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def figure(frame: pd.DataFrame, dots: Sequence[FloatArray], factors: Sequence[st
             ax.set_title(metric, loc="left")
         for ax in axes[len(metrics) :]:
             ax.set_axis_off()
-        handles, labels = _legend(axes[: len(metrics)])
+        handles, labels = legend_of(axes[: len(metrics)])
         drawn.legend(handles, labels, loc="outside lower center", ncols=4)
         return drawn
 
@@ -80,6 +80,9 @@ def _panel(
     ax.set_ylim(len(records) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(f"difference to {records[0]['against']}", fontsize=SMALL)
+    if factors:
+        ax.set_ylabel(f"variant ({', '.join(factors)})", fontsize=TINY)
+    ax.locator_params(axis="x", nbins=6)  # room for the words of neighbouring ticks
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4))
     ax.xaxis.get_offset_text().set_fontsize(TINY)
 
@@ -96,12 +99,3 @@ def short(value: object) -> str:
         return f"{value:.4g}"
     text = str(value)
     return text if len(text) <= 18 else text[:15] + "..."
-
-
-def _legend(axes: Sequence[Axes]) -> tuple[list[Any], list[str]]:
-    """Return one entry for each kind of mark that was drawn."""
-    found: dict[str, Any] = {}
-    for ax in axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    return list(found.values()), list(found)

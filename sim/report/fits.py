@@ -42,6 +42,8 @@ class Drawn:
         The values that fit; empty without a sample.
     said : str
         What the targets say about it.
+    words : tuple of str
+        What its values 0, 1, ... mean, if it is no number.
     """
 
     name: str
@@ -53,6 +55,14 @@ class Drawn:
     sample: FloatArray
     weights: FloatArray
     said: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Ends of its axis."""
+        if self.words:
+            return -0.5, len(self.words) - 0.5
+        return float(self.prior.min()), float(self.prior.max())
 
 
 def figure(
@@ -120,8 +130,9 @@ def _profile(ax: Axes, parameter: Drawn) -> None:
 
 def _density(ax: Axes, parameter: Drawn) -> None:
     """Draw the sample beside the prior."""
-    low, high = float(parameter.prior.min()), float(parameter.prior.max())
-    edges = (np.geomspace if parameter.log else np.linspace)(low, high, BINS + 1)
+    low, high = parameter.span
+    bins = len(parameter.words) or BINS
+    edges = (np.geomspace if parameter.log else np.linspace)(low, high, bins + 1)
     edges[0], edges[-1] = low, high
     prior = np.histogram(parameter.prior, edges)[0] / parameter.prior.size
     ax.stairs(prior, edges, color="black", linewidth=0.9, linestyle=(0, (3, 2)))
@@ -144,21 +155,25 @@ def _against(ax: Axes, one: Drawn, other: Drawn) -> None:
     ax.plot([one.best], [other.best], "D", color=RED, markersize=4.5)
     _axis(ax, one)
     ax.set_ylabel(_short(other.name))
-    ax.set_ylim(float(other.prior.min()), float(other.prior.max()))
+    ax.set_ylim(*other.span)
+    if other.words:
+        ax.set_yticks(range(len(other.words)), [_short(word, 16) for word in other.words])
     if other.log:
         ax.set_yscale("log")
 
 
 def _axis(ax: Axes, parameter: Drawn) -> None:
-    low, high = float(parameter.prior.min()), float(parameter.prior.max())
+    low, high = parameter.span
     if parameter.log:
         ax.set_xscale("log")
+    if parameter.words:
+        ax.set_xticks(range(len(parameter.words)), [_short(w, 16) for w in parameter.words])
     if math.isfinite(low) and high > low:
         ax.set_xlim(low, high)
     ax.set_xlabel(_short(parameter.name))
     ax.tick_params(labelsize=TINY)
 
 
-def _short(text: Any) -> str:
+def _short(text: Any, most: int = 40) -> str:
     word = str(text)
-    return word if len(word) <= 40 else word[:37] + "..."
+    return word if len(word) <= most else word[: most - 3] + "..."

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.report.style import house_style, panels
+from sim.report.style import house_style, legend_of, panels
 
 DARK, BAND, RED = "#332288", "#b9b3dd", "#dd6a1f"
 
@@ -30,7 +30,8 @@ class Drawing:
     shares : list of (float, float, float, float)
         Size, share of all replications there, and its interval.
     lower, upper : list of float
-        Bracket of the threshold of each replication; infinite where it lies beyond the way.
+        Bracket of the threshold of each replication; infinite where it lies beyond the way. Empty
+        where thresholds of replications are no answer.
     runs : list of (float, bool)
         Size and answer of every run.
     answer : float
@@ -73,7 +74,7 @@ def figure(drawings: Sequence[Drawing], ax: Axes | Sequence[Axes] | None = None)
         for axis, drawing in zip(axes, drawings, strict=True):
             _draw(axis, drawing)
         axes[-1].set_xlabel(drawings[-1].axis)
-        handles, labels = axes[0].get_legend_handles_labels()
+        handles, labels = legend_of(axes)
         if ax is None:
             drawn.legend(handles, labels, loc="outside lower center", ncols=3)
         return drawn
@@ -92,7 +93,8 @@ def _draw(ax: Axes, drawing: Drawing) -> None:
     )
     for place, _, low, high in drawing.shares:
         ax.vlines(place, low, high, color=BAND, linewidth=3.0, zorder=1.5)
-    _curve(ax, drawing, min(places), max(places))
+    if drawing.lower:
+        _curve(ax, drawing, min(places), max(places))
     if not math.isnan(drawing.interval[0]):
         shown = np.clip(drawing.interval, min(places), max(places))
         ax.axvspan(shown[0], shown[1], color=RED, alpha=0.18, linewidth=0, zorder=0.5)
@@ -116,6 +118,7 @@ def _curve(ax: Axes, drawing: Drawing, first: float, last: float) -> None:
     places = places[(places >= ends[0]) & (places <= ends[1])]
     surely = [float(np.mean(upper <= place)) for place in places]
     maybe = [float(np.mean(lower <= place)) for place in places]
+    maybe[-1] = float(np.mean(lower < places[-1]))  # nothing is open at the end itself
     label = "what the seeds' own thresholds leave open"
     ax.fill_between(
         sign * places, surely, maybe, step="post", color=DARK, alpha=0.15, linewidth=0, label=label

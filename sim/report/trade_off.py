@@ -11,12 +11,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.report.style import house_style, panels
+from sim.report.style import house_style, legend_of, panels
 
 DARK, GREY, RED = "#332288", "#b0b0b0", "#dd6a1f"
 
-MOST_PANELS = 3
-"""Pairs of objectives that are drawn."""
+MOST_PANELS = 6
+"""Pairs of objectives that are drawn: all of four objectives."""
+
+IN_ONE_COLUMN = 3
+"""Pairs that stand below each other; of more, two stand side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def figure(cloud: Cloud, ax: Axes | Sequence[Axes] | None = None) -> Figure:
     cloud : Cloud
         What was found.
     ax : Axes, sequence of Axes or None
-        One per panel; None for a new figure.
+        One per panel, of an even number where there are more than three; None for a new figure.
 
     Returns
     -------
@@ -64,16 +67,18 @@ def figure(cloud: Cloud, ax: Axes | Sequence[Axes] | None = None) -> Figure:
     """
     pairs = [*itertools.combinations(range(len(cloud.titles)), 2)][:MOST_PANELS]
     with house_style():
-        count = max(1, len(pairs))
-        drawn, axes = panels(ax, count, height=0.7 + 3.0 * count)
-        if pairs:
-            for axis, (i, j) in zip(axes, pairs, strict=True):
-                _pair(axis, cloud, i, j)
-                axis.tick_params(labelbottom=True)
-        else:
+        columns = 1 if len(pairs) <= IN_ONE_COLUMN else 2
+        rows = max(1, -(-len(pairs) // columns))
+        drawn, axes = panels(ax, rows, columns, height=0.7 + 3.0 * rows, share=False)
+        for axis in axes[max(1, len(pairs)) :]:
+            axis.set_axis_off()
+        outside = _outside(cloud)
+        for axis, (i, j) in zip(axes, pairs, strict=False):
+            _pair(axis, cloud, i, j, outside)
+        if not pairs:
             _course(axes[0], cloud)
         if ax is None:
-            handles, labels = axes[0].get_legend_handles_labels()
+            handles, labels = legend_of(axes)
             drawn.legend(handles, labels, loc="outside lower center", ncols=2)
         return drawn
 
@@ -82,18 +87,20 @@ def _goal(cloud: Cloud, k: int) -> str:
     return f"{cloud.titles[k]} ({'low' if cloud.signs[k] > 0 else 'high'} is good)"
 
 
-def _pair(ax: Axes, cloud: Cloud, i: int, j: int) -> None:
+def _outside(cloud: Cloud) -> int:
+    """Return how many settings lie outside the limits of some objective."""
     tried = np.array(cloud.tried)
-    x_limits, y_limits = _limits(cloud, i), _limits(cloud, j)
-    ax.set_xlim(*x_limits)
-    ax.set_ylim(*y_limits)
-    inside = [
-        x_limits[0] <= x <= x_limits[1] and y_limits[0] <= y <= y_limits[1]
-        for x, y in tried[:, [i, j]]
-    ]
+    low, high = np.array([_limits(cloud, k) for k in range(len(cloud.titles))]).T
+    return int(((tried < low) | (tried > high)).any(axis=1).sum())
+
+
+def _pair(ax: Axes, cloud: Cloud, i: int, j: int, outside: int) -> None:
+    tried = np.array(cloud.tried)
+    ax.set_xlim(*_limits(cloud, i))
+    ax.set_ylim(*_limits(cloud, j))
     label = "tried, on the seeds of the search"
-    if not all(inside):
-        label += f" ({len(inside) - sum(inside):,} more outside)"
+    if outside:
+        label += f" ({outside:,} more outside)"
     ax.plot(tried[:, i], tried[:, j], ".", color=GREY, zorder=1.0, label=label)
     for before, fresh in zip(cloud.before, cloud.fresh, strict=True):
         ax.plot([before[i], fresh[i][0]], [before[j], fresh[j][0]], color=RED, linewidth=0.6)

@@ -208,7 +208,33 @@ def test_a_failed_run_is_no_answer(tmp_path: Path) -> None:
         return {**row, "status": "failed", "stage": "run", "message": "out of money"}
 
     with pytest.raises(RunError, match="out of money"):
-        calibrate(file(tmp_path), out=tmp_path / "out", workers=1, perform=failing)
+        calibrate(file(tmp_path, trials=8), out=tmp_path / "out", workers=1, perform=failing)
+    with pytest.raises(RunError, match="out of money"):
+        fitted(tmp_path, level, trials=8)
+    same = file(tmp_path, trials=8)
+    again = calibrate(same, out=tmp_path / "out", workers=1, perform=perform, retry_failed=True)
+    assert again.point == fitted(tmp_path, level, out="clean", trials=8).point
+
+
+def test_validate_looks_at_the_targets_and_counts_no_grid(tmp_path: Path) -> None:
+    good = file(tmp_path, factors=f"{FALL}\n{SLOPE}", replications=3)
+    found = invoke("validate", good)
+    assert found.exit_code == 0, found.stderr
+    assert f"{good}: ok (2 factors, 3 replications, 1 venue, 1 market" in found.stdout
+    bad = file(tmp_path, targets=TARGET.replace("shortfall", "shortfal"))
+    found = invoke("validate", bad)
+    assert found.exit_code == 3
+    assert "calibrate.targets.0.metric: found 'shortfal'" in found.stderr
+    assert "did you mean 'shortfall'?" in found.stderr
+
+
+def test_words_are_said_to_have_no_order_for_cmaes(tmp_path: Path) -> None:
+    words = FALL + "\n  - {path: name, name: kind, values: [one, two, three]}"
+    result = fitted(tmp_path, level, factors=words, trials=8)
+    assert any(text.startswith("kind: words have no order") for text in result.remarks)
+    numbers = FALL + "\n  - {path: seed, name: kind, values: [1, 2, 3]}"
+    result = fitted(tmp_path, level, factors=numbers, trials=8, out="numbers")
+    assert not any("words have no order" in text for text in result.remarks)
 
 
 def test_a_figure_without_value_misses_by_far(tmp_path: Path) -> None:

@@ -48,6 +48,40 @@ def shifted(overrides: dict[str, Any], seed: int) -> dict[str, Any]:
     return {"shortfall": drawn(seed) + effect * (1 + noise), "accounts_liquidated": 3.0}
 
 
+def test_no_fewer_replications_are_advised_than_can_pass_the_correction(tmp_path: Path) -> None:
+    """Four pairs of a large effect: d alone asks for 3, but 2 / 2^N < 0.05 / 2 takes 7."""
+    file = write(tmp_path, compare=TWO, replications=4, **NONE)
+    result = compare(file, out=tmp_path / "out", executor=Known(shifted), workers=1)
+    row = result.frame.to_dict("records")[0]
+    assert row["d"] > 5
+    assert row["needed"] == 7
+    assert row["verdict"].endswith("about 7 replications might tell")
+    assert any(text.startswith("it takes 7 pairs") for text in result.remarks)
+
+
+def test_a_scenario_that_is_not_there_is_named_with_its_neighbours(tmp_path: Path) -> None:
+    found = invoke("compare", "two-venues", "shared-colateral", "--out", tmp_path / "out")
+    assert found.exit_code == 3
+    assert "shared-colateral: FILE: found no such file" in found.stderr
+    assert "did you mean 'shared-collateral'?" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_failed_runs_of_a_comparison_are_run_again_on_request(tmp_path: Path) -> None:
+    class Failing(Known):
+        def submit(self, fn, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future = super().submit(fn, *args, **kwargs)
+            bad = {"status": "failed", "stage": "run", "message": "out of money"}
+            future.result().update(bad if args[0].replication == 1 else {})
+            return future
+
+    file = write(tmp_path, compare=TWO, replications=4, **NONE)
+    assert len(compare(file, out=tmp_path, executor=Failing(shifted), workers=1).sweep.failures)
+    good = Known(shifted)
+    again = compare(file, out=tmp_path, executor=good, workers=1, retry_failed=True)
+    assert (good.runs, len(again.sweep.failures)) == (2, 0)
+
+
 def test_variants_share_their_draws_and_a_small_effect_is_told(tmp_path: Path) -> None:
     file = write(tmp_path, compare=TWO, replications=20, **NONE)
     result = compare(file, out=tmp_path / "out", executor=Known(shifted), workers=1)

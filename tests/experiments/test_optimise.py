@@ -95,11 +95,18 @@ def test_the_winner_of_pure_noise_is_seen_to_be_luck(tmp_path: Path) -> None:
     assert abs(best.fresh[0].value) < 4 / math.sqrt(60)
     assert len(result.finalists) == 6
     assert sum(f.stays for f in result.finalists) == 1
+    assert any("dominated finalists have intervals that overlap" in r for r in result.remarks)
     runs = result.runs
     assert set(runs["replication"]) == set(range(65))
     fresh = runs[runs["replication"] >= 5]
     assert set(fresh["cell"]) == {f.score.cell for f in result.finalists}
     assert set(fresh["seed"]).isdisjoint(runs[runs["replication"] < 5]["seed"])
+
+
+def test_one_fresh_replication_is_said_to_tell_nothing_of_luck(tmp_path: Path) -> None:
+    text = SCHAFFER.replace("replications: 5", "replications: 1").replace("100", "20")
+    result = search(tmp_path, text, lucky)
+    assert any(remark.startswith("no intervals: from so few") for remark in result.remarks)
 
 
 def test_maximising_is_minimising_the_opposite(tmp_path: Path) -> None:

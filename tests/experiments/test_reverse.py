@@ -166,6 +166,17 @@ def test_nowhere_everywhere_and_back_and_forth(tmp_path: Path) -> None:
     assert any("crosses the probability between" in remark for remark in window.remarks)
 
 
+def test_seeds_that_hold_in_turn_are_no_answer(tmp_path: Path) -> None:
+    def outcome(values: dict[str, Any], seed: int) -> dict[str, Any]:
+        near = abs(values["shocks.0.return"] + 0.15 * (1 + seed % 3)) < 0.05
+        return {"shortfall": float(near)}
+
+    answer = search(tmp_path, NOISY, outcome).answers[0]
+    assert (answer.status, answer.point, answer.share) == ("nowhere", {}, None)
+    assert math.isnan(answer.low)
+    assert any(remark.startswith("no interval: seeds that go back") for remark in answer.remarks)
+
+
 def test_a_figure_without_value_does_not_hold_and_is_counted(tmp_path: Path) -> None:
     text = NOISY.replace("shortfall > 0", "branching_ratio >= 1")
 
@@ -361,7 +372,7 @@ def test_a_bad_question_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("unit: {y: 0.1}", "base: {y: 7}", "a base in the range"),
+        ("unit: {y: 0.1}", "base: {y: 7}", "a base of 7; allowed: one in the range"),
         ("unit: {y: 0.1}", "unit: {y: 0}", "a number above 0"),
         ("unit: {y: 0.1}", "unit: {x: 1}", "a distribution has its own"),
         ("markets.0.impact.coefficient", "markets.0.open_interest", "in reverse.base"),

@@ -18,6 +18,7 @@ from sim.experiments.noise import noise_of
 from sim.experiments.plan import Plan, prepare
 from sim.experiments.sensitivity import SensitivityResult, sensitivity
 from tests.experiments.substitutes import Formula, Substitute, factors, planned
+from tests.report.overlap import assert_no_overlap
 
 SOBOL = "sensitivity: {kind: sobol, samples: 16, resamples: 50}"
 PI = math.pi
@@ -279,3 +280,13 @@ def test_morris_takes_listed_values_and_distributions_at_the_middles_of_equal_pa
     )
     result = done(odd, tmp_path, lambda values, seed: {"shortfall": values["p"]})
     assert any("3 values do not divide the 4 levels" in text for text in result.warnings)
+
+
+def test_names_of_many_factors_do_not_overlap_in_the_plane_of_morris(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "sensitivity: {kind: morris, samples: 4}", factors(15, 1, 2))
+
+    def sums(values: dict[str, Any], seed: int) -> dict[str, float | None]:
+        return {"shortfall": sum((60 + k) * values[f"x{k}"] for k in range(1, 16))}
+
+    result = done(plan, tmp_path, sums)
+    assert_no_overlap(result.figure("shortfall"), "morris")

@@ -141,3 +141,32 @@ def test_extreme_probabilities_reach_into_the_tail(probability: float) -> None:
     found = find_threshold(stepping(thresholds), 100, probability, tolerance=0.001)
     assert found.place == pytest.approx(probability - 0.005, abs=0.001)
     assert found.low < probability < found.high
+
+
+def test_windows_of_single_seeds_do_not_add_up_to_an_answer() -> None:
+    def holds(place: float, r: int) -> bool:
+        return abs(place - 0.25 - 0.05 * r) < 0.03  # never in more than two seeds of ten at once
+
+    found = find_threshold(asking(holds), 10, 0.5, scan=20)
+    assert (found.place, found.below) == (math.inf, 1.0)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert found.by_shares
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_seeds_go_back_and_forth_the_share_itself_proves_the_answer(seed: int) -> None:
+    generator = np.random.Generator(np.random.PCG64(seed))
+    known: dict[tuple[float, int], bool] = {}
+
+    def holds(place: float, r: int) -> bool:
+        chance = 1 / (1 + math.exp((0.5 - place) / 0.05))
+        return known.setdefault((place, r), bool(generator.random() < chance))
+
+    found = find_threshold(asking(holds), 40, 0.5)
+    shares = {place: held / asked for place, held, asked in found.shares()}
+    assert not found.monotone
+    assert shares[found.place] >= 0.5 > shares[found.below]
+    assert found.place - found.below <= 0.01
+    assert found.place == pytest.approx(0.5, abs=0.05)
+    assert math.isnan(found.low) == found.by_shares
