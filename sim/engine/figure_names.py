@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "socialised_loss",
         "uncovered_shortfall",
         "fees",
+        "traders_loss",
     ),
 }
 """Figures of a summary by group, in the order they are shown."""
@@ -48,6 +49,8 @@ MARKET_FIGURES = (
 VENUE_FIGURES = (
     "accounts",
     "accounts_liquidated",
+    "opening_equity",
+    "opening_maintenance",
     "equity",
     "liquidated_notional",
     "backstop_notional",

@@ -80,6 +80,7 @@ class LiquidationModel(mesa.Model):
         self.mechanisms = {
             name: [m for m in world.mechanisms if name in m.phases] for name in MOMENTS
         }
+        self.recorder.open()
 
     def _venue(self, number: int, name: str) -> Venue:
         markets = np.flatnonzero(self.world.board.venue == number)
