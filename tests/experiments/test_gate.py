@@ -53,7 +53,7 @@ def test_a_gate_is_a_condition_on_statistics_of_runs(text: str, holds: bool) -> 
         ("shortfall > 1", "say which statistic of it, as in mean"),
         ("mean(shortfal) > 1", "did you mean 'shortfall'"),
         ("mean(shortfall)", "is a number, not a condition"),
-        ("p100(shortfall) > 1", "no function 'p100'"),
+        ("p100(shortfall) > 1", "no function 'p100'; there are: mean, median, share, p95"),
         ("mean(mean(shortfall)) > 1", "within another statistic"),
         ("mean(shortfall, half) > 1", "takes one argument"),
         ("mean(shortfall > 1", "is not closed"),
