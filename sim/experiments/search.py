@@ -19,7 +19,7 @@ from typing import Any
 from sim.core.errors import RunError
 from sim.experiments.check import describe
 from sim.experiments.design import Cell, cell_of
-from sim.experiments.execute import Crew, Perform, on_executor, workers_by_default
+from sim.experiments.execute import Perform, Work, at_work, workers_by_default
 from sim.experiments.journal import cut, rows_of
 from sim.experiments.plan import Plan
 from sim.experiments.store import Store
@@ -200,26 +200,6 @@ def _mend(path: Path) -> None:
     if path.exists():
         text = path.read_bytes()
         cut(path, text.rfind(b"\n") + 1)
-
-
-@contextmanager
-def at_work(workers: int, executor: Executor | None, function: Perform) -> Iterator[Work]:
-    """Yield what does tasks; its processes live as long as the search.
-
-    Parameters
-    ----------
-    workers : int
-        How many work at once; one works in this process.
-    executor : Executor or None
-        Any other place to work.
-    function : callable
-        What is done with a task.
-    """
-    if executor is not None:
-        yield lambda tasks: on_executor(tasks, executor, workers, function)
-        return
-    with Crew(workers, function) as crew:
-        yield crew
 
 
 @contextmanager

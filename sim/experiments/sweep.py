@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.experiments.execute import on_executor, on_this_machine, workers_by_default
+from sim.experiments.execute import at_work, workers_by_default
 from sim.experiments.plan import Plan, columns_of, prepare
 from sim.experiments.plots import Plots
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
-from sim.experiments.task import Row, Task
+from sim.experiments.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def sweep(
     ScenarioError
         The experiment cannot be used, or the folder belongs to another one.
     RunError
-        The folder cannot be written.
+        The folder cannot be written, or the executor ended before its work did.
 
     Notes
     -----
@@ -136,17 +136,13 @@ def _run_missing(
     done, failed = store.finished, 0
     if watch is not None:
         watch(done, plan.runs, failed)
-    rows: Iterable[Row]
-    if executor is None:
-        rows = on_this_machine(tasks_of(plan, store), workers)
-    else:
-        rows = on_executor(tasks_of(plan, store), executor, workers)
-    for row in rows:
-        store.add(row, plan.cells[row["cell"]].values)
-        done += 1
-        failed += row["status"] != "ok"
-        if watch is not None:
-            watch(done, plan.runs, failed)
+    with at_work(workers, executor) as work:
+        for row in work(tasks_of(plan, store)):
+            store.add(row, plan.cells[row["cell"]].values)
+            done += 1
+            failed += row["status"] != "ok"
+            if watch is not None:
+                watch(done, plan.runs, failed)
 
 
 def tasks_of(plan: Plan, store: Store) -> Iterator[Task]:
