@@ -14,12 +14,12 @@ import numpy as np
 from sim.core.arrays import FloatArray
 from sim.experiments.calibrate_plan import CalibrationPlan, prepare_calibration
 from sim.experiments.design import values_at
-from sim.experiments.execute import Perform, workers_by_default
+from sim.experiments.execute import Perform, at_work, workers_by_default
 from sim.experiments.fit import least
 from sim.experiments.fitting import Fitting
 from sim.experiments.identify import Parameter, parameters_of, ties_of
 from sim.experiments.posterior import Sample
-from sim.experiments.search import Search, Watch, at_work, points_of
+from sim.experiments.search import Search, Watch, points_of
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task

@@ -151,9 +151,7 @@ Work = Callable[[Iterable[Task]], Iterator[Row]]
 
 
 @contextmanager
-def at_work(
-    workers: int, executor: Executor | None, function: Perform = perform
-) -> Iterator[Work]:
+def at_work(workers: int, executor: Executor | None, function: Perform = perform) -> Iterator[Work]:
     """Yield what does tasks, for as long as the block lasts; then nothing of it is left running.
 
     Parameters

@@ -28,9 +28,6 @@ from sim.experiments.task import Row, Task
 POINTS = "points.jsonl"
 """File of the folder with the settings in the order in which they were asked for."""
 
-Work = Callable[[Iterable[Task]], Iterable[Row]]
-"""Does tasks and yields their rows as they are finished."""
-
 Watch = Callable[[int, int, int], None]
 """Called with the runs finished, the runs expected and the runs that failed."""
 

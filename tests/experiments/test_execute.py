@@ -133,12 +133,19 @@ def test_tasks_are_taken_as_they_are_needed() -> None:
 
 def test_stopping_ends_the_workers() -> None:
     """Whatever stops it, such as a disk that is full, though somebody still holds the rows."""
-    with pytest.raises(RuntimeError, match="full"), at_work(2, None, slow) as work:
-        rows = work(tasks(1_000))
-        next(rows)
-        workers = multiprocessing.active_children()
-        assert len(workers) == 2
-        raise RuntimeError("full")
+    held: list[Any] = []
+
+    def stop() -> None:
+        with at_work(2, None, slow) as work:
+            held.append(work(tasks(1_000)))
+            next(held[0])
+            held.extend(multiprocessing.active_children())
+            raise RuntimeError("full")
+
+    with pytest.raises(RuntimeError, match="full"):
+        stop()
+    workers = held[1:]
+    assert len(workers) == 2
     deadline = time.monotonic() + 30
     while any(exists(worker.pid) for worker in workers):
         assert time.monotonic() < deadline
