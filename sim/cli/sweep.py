@@ -38,6 +38,9 @@ FailIf = Annotated[
         help="Exit with 4 if this holds in any cell, such as 'p99(shortfall) > 1e6'.",
     ),
 ]
+Figures = Annotated[
+    bool, typer.Option("--figures", help="Draw the metrics into DIR/NAME/figures as SVG and PNG.")
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run those again that failed.")]
 
 
@@ -51,6 +54,7 @@ def sweep(
     as_json: Json = False,
     quiet: Quiet = False,
     fail_if: FailIf = None,
+    figures: Figures = False,
 ) -> None:
     """Run an experiment and write its table of runs to DIR/NAME.
 
@@ -65,7 +69,8 @@ def sweep(
     gate = _gate(fail_if, plan)
     result = run_plan(plan, out, workers, dask, quiet=quiet, retry_failed=retry_failed)
     verdict = None if gate is None else _judge(gate, result)
-    _print(result, fail_if, verdict, as_json=as_json)
+    drawn = [str(path) for path in result.plot.save()] if figures else []
+    _print(result, drawn, fail_if, verdict, as_json=as_json)
     _decide(fail_if, verdict)
 
 
@@ -144,7 +149,12 @@ def _judge(gate: Condition, result: SweepResult) -> Verdict:
 
 
 def _print(
-    result: SweepResult, fail_if: str | None, verdict: Verdict | None, *, as_json: bool
+    result: SweepResult,
+    figures: list[str],
+    fail_if: str | None,
+    verdict: Verdict | None,
+    *,
+    as_json: bool,
 ) -> None:
     from sim.cli.console import emit, emit_json, emit_table
     from sim.experiments.aggregate import by_cell
@@ -158,6 +168,7 @@ def _print(
             "failed": len(result.failures),
             "done_before": result.done_before,
             "cells": cells.to_dict("records"),
+            "figures": figures,
         }
         if verdict is not None:
             document["fail_if"] = {
@@ -171,6 +182,8 @@ def _print(
     emit_table(None, columns, _rows(result, cells), left=1 + len(result.factors))
     _say_failures(result)
     emit(f"results: {result.folder}\n")
+    for figure in figures:
+        emit(f"figure:  {figure}\n")
 
 
 MOST_ROWS = 40

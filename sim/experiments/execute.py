@@ -18,7 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from sim.core.errors import RunError
-from sim.experiments.pool import worker_pool
+from sim.experiments.pool import GUARD, worker_pool
 from sim.experiments.task import Row, Task, forget, perform
 
 AHEAD = 3
@@ -188,12 +188,18 @@ class Crew:
     A worker that dies (killed, out of memory) takes the tasks in flight with it; each of these is
     tried once more, alone, and becomes a failed row if its worker dies again. Tasks are taken as
     they are needed, so that memory does not grow with their number.
+
+    Raises
+    ------
+    RunError
+        If no worker can start at all.
     """
 
     def __init__(self, workers: int, function: Perform = perform) -> None:
         self._workers, self._function = workers, function
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
+        self._began: Future[int] | None = None
 
     def __enter__(self) -> Crew:
         return self
@@ -212,8 +218,11 @@ class Crew:
             lost: list[Task] = []
             if self._pool is None:
                 self._pool = self._stack.enter_context(worker_pool(self._workers))
+                self._began = self._pool.submit(os.getpid)
             yield from _rows(source, self._pool, self._workers, self._function, {}, lost)
             if not lost:
                 return
+            if self._began is not None and self._began.exception() is not None:
+                raise RunError(f"no worker process could start; {GUARD}")
             self._pool = None
             yield from _one_by_one(lost, self._function)

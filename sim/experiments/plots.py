@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,6 +107,30 @@ class Plots:
         values = means.reindex(index=sides[1], columns=sides[0]).to_numpy(dtype=np.float64)
         words = [_word(value) for value in sides[0]], [_word(value) for value in sides[1]]
         return over(values, words, (x, y, f"mean of {metric}"))
+
+    def save(self) -> list[Path]:
+        """Write figures into the folder ``figures`` beside the runs and return their paths.
+
+        Every metric along every factor, as SVG and PNG; of two factors each tells the curves of
+        the other apart if its values are few enough, and a heat map shows both.
+        """
+        from sim.experiments.sensitivity_figure import file_names
+        from sim.report.style import save
+
+        drawn: dict[str, Figure] = {}
+        factors = self.result.factors
+        counts = {name: self.result.frame[name].nunique() for name in factors}
+        for metric in self.result.metrics:
+            for name in factors:
+                others = [other for other in factors if other != name]
+                tells = len(others) == 1 and counts[others[0]] <= MOST_CURVES
+                drawn[f"{metric}-{name}"] = self.factor(metric, name, others[0] if tells else None)
+            if len(factors) == 2 and max(counts.values()) <= MOST_FIELDS:
+                drawn[f"{metric}-map"] = self.heatmap(metric, *factors)
+        folder = self.result.folder / "figures"
+        folder.mkdir(exist_ok=True)
+        names = file_names("sweep", list(drawn))
+        return [path for key, figure in drawn.items() for path in save(figure, folder, names[key])]
 
     def _runs(self, metric: str, factors: Sequence[str]) -> pd.DataFrame:
         """Return the runs that have a value of a metric."""

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
 
+GUARD = "a script that starts workers does so under: if __name__ == '__main__':"
+"""What is wrong where no worker can start: each reads the script that it was started from."""
+
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:

@@ -66,7 +66,7 @@ class SweepResult:
 
     @property
     def plot(self) -> Plots:
-        """Figures: ``plot.factor(metric, factor)`` and ``plot.heatmap(metric, x, y)``."""
+        """Figures: ``plot.factor(metric, factor)``, ``plot.heatmap(metric, x, y)``; or all."""
         return Plots(self)
 
     @property

@@ -10,7 +10,7 @@ from sim.core.errors import RunError
 from sim.engine import run
 from sim.experiments.arguments import whole
 from sim.experiments.outcome import Outcome, outcome_of
-from sim.experiments.pool import worker_pool
+from sim.experiments.pool import GUARD, worker_pool
 from sim.experiments.worlds import Plain, load_plain
 
 Progress = Callable[[int, int], None]
@@ -65,7 +65,8 @@ def outcomes(
                 _tell(progress, len(done), len(tasks))
     except BrokenProcessPool as error:
         raise RunError(
-            "a worker process ended before its run did; there may not be memory for so many"
+            "a worker process ended before its run did; there may not be memory for so many, or "
+            f"{GUARD}"
         ) from error
     return done
 

@@ -133,6 +133,16 @@ def test_failed_runs_are_told_and_tried_again_where_asked(
     assert (document["failed"], document["done_before"]) == (0, 4)
 
 
+def test_figures_are_drawn_where_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(again(place, "--json").stdout)["figures"] == []
+    drawn = [Path("out/falls/figures/a.svg"), Path("out/falls/figures/a.png")]
+    monkeypatch.setattr("sim.experiments.plots.Plots.save", lambda _: drawn)
+    assert json.loads(again(place, "--figures", "--json").stdout)["figures"] == list(
+        map(str, drawn)
+    )
+    assert f"figure:  {drawn[0]}\n" in again(place, "--figures").stdout
+
+
 def test_validate_accepts_experiments_beside_scenarios(tmp_path: Path) -> None:
     file = write(tmp_path, replications=3)
     found = invoke("validate", file, tmp_path / "small.yaml")

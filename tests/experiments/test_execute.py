@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,25 @@ def test_an_executor_that_breaks_leaves_no_table_that_looks_finished(tmp_path: P
     assert again.done_before == 2
     assert len(again.frame) == 20
     assert again.failures.empty
+
+
+class Unable(Executor):
+    """A pool none of whose workers can start."""
+
+    def submit(self, function: Any, /, *args: Any, **more: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(BrokenExecutor("a worker ended"))
+        return future
+
+
+def test_workers_that_cannot_start_fail_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a script without a guard: each reads it again, and sets out to start workers."""
+    monkeypatch.setattr(
+        "sim.experiments.execute.worker_pool", lambda workers: nullcontext(Unable())
+    )
+    guard = r"no worker process could start; .* if __name__ == '__main__':"
+    with at_work(2, None, easy) as work, pytest.raises(RunError, match=guard):
+        list(work(tasks(3)))
 
 
 def test_threads_of_one_process_do_not_mix_their_scenarios(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import Colormap
 from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
 
 from sim.experiments.statistics import mean_interval
 from sim.experiments.sweep import SweepResult
@@ -125,3 +126,28 @@ def test_equal_runs_make_equal_files(result: SweepResult, tmp_path: Path) -> Non
         figure = result.plot.heatmap("shortfall", "fund", "fall")
         written.append([path.read_bytes() for path in save(figure, tmp_path, "heat")])
     assert written[0] == written[1]
+
+
+def test_figures_are_saved_of_every_metric_and_factor(
+    result: SweepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three factors: one figure along each. Two: each has the other's curves, and a heat map."""
+    drawn: dict[Path, Figure] = {}
+
+    def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+        drawn[folder / name] = figure
+        return [folder / name]
+
+    monkeypatch.setattr("sim.report.style.save", save)
+    result.folder.mkdir(exist_ok=True)
+    figures = tmp_path / "figures"
+    assert result.plot.save() == [
+        figures / f"sweep-shortfall-{name}" for name in ("fall", "fund", "who")
+    ]
+    fewer = SweepResult(plan(tmp_path, metrics=["shortfall"], replications=2), tmp_path)
+    fewer.__dict__["frame"] = result.frame.query("who == 'we'").drop(columns="who")
+    assert fewer.plot.save() == [
+        figures / f"sweep-shortfall-{name}" for name in ("fall", "fund", "map")
+    ]
+    bars = drawn[figures / "sweep-shortfall-fund"].axes[0].containers
+    assert [bar.get_label() for bar in bars] == ["fall = -0.08", "fall = -0.04"]
