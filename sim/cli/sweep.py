@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.guard import BREACHED, INTERRUPTED, RUN_FAILED
+from sim.cli.guard import BREACHED, INTERRUPTED, RUN_FAILED, count
 from sim.cli.options import Json, Quiet, pairs, result_folder
 from sim.cli.run import SET_EXAMPLE, Out, Overrides
 
@@ -117,7 +117,8 @@ def _watching(plan: Plan, done: list[int], *, quiet: bool) -> Iterator[Watch]:
     """Yield what is told of every finished run: it counts, and shows a bar on a terminal."""
     from sim.cli.progress import counting
 
-    line = f"running {plan.experiment.name}: {len(plan.cells):,} cells, {plan.runs:,} runs"
+    size = f"{count(len(plan.cells), 'cell')}, {count(plan.runs, 'run')}"
+    line = f"running {plan.experiment.name}: {size}"
     with counting(plan.experiment.name, line, "runs", quiet=quiet) as report:
 
         def watch(finished: int, runs: int, failed: int) -> None:
@@ -214,6 +215,12 @@ def _say_failures(result: SweepResult) -> None:
         say(f"{len(result.plan.cells) - MOST_ROWS:,} more cells are in the table of runs")
     if result.dropped:
         say(f"{result.dropped:,} broken lines of the journal were done again")
+    succeeded = result.frame[result.frame["status"] == "ok"]
+    for name in result.metrics:
+        missing = int(succeeded[name].isna().sum())
+        if missing:
+            counts = f"{missing:,} of {len(succeeded):,}"
+            say(f"{name} has no value in {counts} runs; its means are those of the others")
     failures = result.failures
     for row in failures.head(5).to_dict("records"):
         run = f"cell {row['cell']}, replication {row['replication']}"

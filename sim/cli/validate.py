@@ -63,6 +63,7 @@ def _examine(file: str) -> dict[str, Any]:
 def _cells(file: str) -> dict[str, int]:
     """Check every cell of an experiment, build the world of the first and count what there is."""
     from sim.cli.bundled import find_experiment, find_scenario
+    from sim.experiments.calibrate_plan import prepare_calibration
     from sim.experiments.optimise import prepare_optimise
     from sim.experiments.plan import prepare
     from sim.experiments.reverse_plan import prepare_reverse
@@ -73,6 +74,8 @@ def _cells(file: str) -> dict[str, int]:
         prepare_reverse(path, find_scenario)
     if plan.experiment.optimise is not None:
         prepare_optimise(path, find_scenario)
+    if plan.experiment.calibrate is not None:
+        prepare_calibration(path, find_scenario)
     sizes = _counts(plan.base.scenario(plan.cells[0].overrides))
     return {"cells": len(plan.cells), "runs": plan.runs, **sizes}
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
 from sim.core.nearest import nearest
-from sim.experiments.statistics import mean_interval
+from sim.experiments.aggregate import intervals_of
+from sim.experiments.statistics import LEVEL, Estimator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,8 @@ class Plots:
         Notes
         -----
         Grey dots are runs. A mean over the replications of one cell has Student's interval at
-        95 %; one over several cells has none, since these differ by design and not by chance.
+        95 %, or Clopper and Pearson's if the metric is a condition; one over several cells has
+        none, since these differ by design and not by chance.
         """
         from sim.report.sweeps import along
 
@@ -72,11 +74,12 @@ class Plots:
             raise ValueError(f"{by} has {len(groups)} values; at most {MOST_CURVES} can be curves")
         y = runs[metric].to_numpy(dtype=np.float64)
         cells = runs["cell"].to_numpy()
+        interval = intervals_of(self.result.plan.experiment)[metric]
         curves = [
-            _curve(f"{by} = {_word(group)}", x[mask], y[mask], cells[mask])
+            _curve(f"{by} = {_word(group)}", x[mask], y[mask], cells[mask], interval)
             for group in groups
             for mask in [(runs[by] == group).to_numpy()]
-        ] or [_curve("", x, y, cells)]
+        ] or [_curve("", x, y, cells, interval)]
         shown = [curve for curve in curves if len(curve.x)]
         names = None if words is None else [_word(word) for word in words]
         return along(shown, (x, y), (factor, metric), names, log=_by_ratios(np.unique(x), names))
@@ -147,20 +150,20 @@ class Plots:
         return frame[good].dropna(subset=list(factors)).reset_index(drop=True)
 
 
-def _curve(label: str, x: FloatArray, y: FloatArray, cells: IntArray) -> Curve:
+def _curve(label: str, x: FloatArray, y: FloatArray, cells: IntArray, interval: Estimator) -> Curve:
     from sim.report.sweeps import Curve
 
     places = np.unique(x)
     if len(places) > MOST_MEANS:
         places = places[:0]
-    found = [_mean(y[x == place], cells[x == place]) for place in places]
+    found = [_mean(y[x == place], cells[x == place], interval) for place in places]
     mean, low, high = np.array(found, dtype=np.float64).reshape(-1, 3).T
     return Curve(label, places, mean, low, high)
 
 
-def _mean(values: FloatArray, cells: IntArray) -> tuple[float, float, float]:
+def _mean(values: FloatArray, cells: IntArray, interval: Estimator) -> tuple[float, float, float]:
     """Return a mean with the ends of its interval, NaN where the runs are of several cells."""
-    found = mean_interval(values)
+    found = interval(values, LEVEL)
     if len(np.unique(cells)) > 1:
         return found.value, np.nan, np.nan
     return found.value, found.low, found.high

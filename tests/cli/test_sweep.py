@@ -46,6 +46,23 @@ def test_text_is_a_table_by_cell(place: Path) -> None:
     assert again(place, "--quiet").stderr == ""
 
 
+def test_runs_without_a_value_are_told(tmp_path: Path) -> None:
+    """A mean of what is left is no mean of all runs."""
+    factors = [{"path": "shocks.0.return", "name": "fall", "values": [-0.01]}]
+    metrics = [{"name": "ratio", "value": "1 / shortfall"}]
+    file = write(tmp_path, factors=factors, metrics=metrics)
+    found = invoke("sweep", file, "--out", tmp_path / "out", "--workers", 1)
+    assert found.exit_code == 0
+    assert "ratio has no value in 1 of 1 runs; its means are those of the others" in found.stderr
+    assert "running falls: 1 cell, 1 run\n" in found.stderr
+
+
+def test_an_experiment_that_lacks_its_scenario_is_still_an_experiment(tmp_path: Path) -> None:
+    found = invoke("validate", write(tmp_path, scenario=None))
+    assert found.exit_code == 3
+    assert "scenario: found nothing; allowed: a value: 'scenario' is required" in found.stderr
+
+
 def test_json_is_one_document(place: Path) -> None:
     found = again(place, "--json", "--quiet", "--fail-if", "mean(sold) > 40")
     document = json.loads(found.stdout)

@@ -11,6 +11,7 @@ from matplotlib.colors import Colormap
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
+from sim.experiments.aggregate import by_cell
 from sim.experiments.statistics import mean_interval
 from sim.experiments.sweep import SweepResult
 from sim.report.style import save
@@ -151,3 +152,19 @@ def test_figures_are_saved_of_every_metric_and_factor(
     ]
     bars = drawn[figures / "sweep-shortfall-fund"].axes[0].containers
     assert [bar.get_label() for bar in bars] == ["fall = -0.08", "fall = -0.04"]
+
+
+def test_a_condition_has_the_interval_of_a_share(tmp_path: Path) -> None:
+    """None of 20 runs: 0 to 16.8 % (Clopper and Pearson), and not 0 with certainty."""
+    metrics = [{"name": "broke", "value": "shortfall > 0"}]
+    factors = [{"path": "shocks.0.return", "name": "fall", "values": [-0.04]}]
+    made = plan(tmp_path, metrics=metrics, factors=factors, replications=20)
+    found = SweepResult(made, tmp_path)
+    rows = [{"cell": 0, "replication": k, "fall": -0.04, "status": "ok"} for k in range(20)]
+    found.__dict__["frame"] = pd.DataFrame(rows).assign(broke=0.0)
+    (cell,) = by_cell(found).to_dict("records")
+    assert (cell["broke"], cell["broke ±"]) == (0.0, pytest.approx(0.168433, abs=1e-6))
+    (bars,) = found.plot.factor("broke", "fall").axes[0].containers
+    assert isinstance(bars, ErrorbarContainer)
+    (segment,) = bars.lines[2][0].get_segments()
+    assert segment[:, 1] == pytest.approx([0.0, 0.168433], abs=1e-6)
