@@ -93,9 +93,18 @@ def read_identity(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         found = "a file that cannot be read"
         raise ScenarioError(Problem(str(path), None, None, "file", found, allowed)) from None
-    if not isinstance(found, dict) or "experiment" not in found:
+    if not isinstance(found, dict) or not _says_whose(found):
         raise ScenarioError(Problem(str(path), None, None, "file", show(found), allowed))
     return found
+
+
+def _says_whose(found: dict[str, Any]) -> bool:
+    columns = found.get("columns")
+    return (
+        isinstance(found.get("experiment"), dict)
+        and isinstance(columns, dict)
+        and all(isinstance(columns.get(key), dict) for key in ("factors", "metrics"))
+    )
 
 
 def _near(folder: Path) -> Iterator[Path]:

@@ -158,6 +158,17 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     assert found == "years of work"
 
 
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"experiment": 3}', '{"experiment": {}, "columns": {"factors": {}}}']
+)
+def test_a_damaged_identity_is_told_and_left_alone(copied: Path, text: str) -> None:
+    (copied / "experiment.json").write_text(text, encoding="utf-8")
+    for attempt in (lambda: read_runs(copied), lambda: again(copied)):
+        with pytest.raises(ScenarioError, match=r"experiment.json: file: found"):
+            attempt()
+    assert (copied / "experiment.json").read_text(encoding="utf-8") == text
+
+
 def test_a_program_killed_while_it_claimed_its_folder_left_nothing_in_the_way(
     done: SweepResult, copied: Path
 ) -> None:
