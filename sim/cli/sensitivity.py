@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sim.cli.options import Json, Quiet, pairs, result_folder
 from sim.cli.run import SET_EXAMPLE, Out, Overrides
-from sim.cli.sweep import Dask, ExperimentFile, RetryFailed, Workers, run_plan
+from sim.cli.sweep import Dask, ExperimentFile, RetryFailed, Workers, run_plan, say_failures
 
 if TYPE_CHECKING:
     from sim.experiments.sensitivity import SensitivityResult
-    from sim.experiments.sweep import SweepResult
 
 
 def sensitivity(
@@ -40,7 +39,7 @@ def sensitivity(
     plan = prepare(find_experiment(file), find_scenario, values)
     settings_of(plan)
     swept = run_plan(plan, out, workers, dask, quiet=quiet, retry_failed=retry_failed)
-    _say_failures(swept)
+    say_failures(swept)
     result = analysed(swept)
     files = result.save()
     if as_json:
@@ -105,16 +104,3 @@ def _told(row: dict[Any, Any], name: str) -> str:
 
 def _number(value: float) -> str:
     return "-" if value != value else f"{value:.3g}"
-
-
-def _say_failures(result: SweepResult) -> None:
-    """Name the first runs that failed, before the analysis may be refused because of them."""
-    from sim.cli.console import say
-
-    failures = result.failures
-    for row in failures.head(5).to_dict("records"):
-        run = f"cell {row['cell']}, replication {row['replication']}"
-        say(f"{run}: {row['stage']}: {row['message']}")
-    if len(failures):
-        counts = f"{len(failures):,} of {len(result.frame):,}"
-        say(f"{counts} runs failed; --retry-failed runs them again")

@@ -181,7 +181,8 @@ def _print(
         return
     columns = ["cell", *result.factors, "runs", *result.metrics]
     emit_table(None, columns, _rows(result, cells), left=1 + len(result.factors))
-    _say_failures(result)
+    _say_remarks(result)
+    say_failures(result)
     emit(f"results: {result.folder}\n")
     for figure in figures:
         emit(f"figure:  {figure}\n")
@@ -208,7 +209,8 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _say_failures(result: SweepResult) -> None:
+def _say_remarks(result: SweepResult) -> None:
+    """Say what the printed table does not show."""
     from sim.cli.console import say
 
     if len(result.plan.cells) > MOST_ROWS:
@@ -221,6 +223,12 @@ def _say_failures(result: SweepResult) -> None:
         if missing:
             counts = f"{missing:,} of {len(succeeded):,}"
             say(f"{name} has no value in {counts} runs; its means are those of the others")
+
+
+def say_failures(result: SweepResult) -> None:
+    """Name the first runs that failed, and say how many did."""
+    from sim.cli.console import say
+
     failures = result.failures
     for row in failures.head(5).to_dict("records"):
         run = f"cell {row['cell']}, replication {row['replication']}"

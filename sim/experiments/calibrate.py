@@ -14,7 +14,7 @@ import numpy as np
 from sim.core.arrays import FloatArray
 from sim.experiments.calibrate_plan import CalibrationPlan, prepare_calibration
 from sim.experiments.design import values_at
-from sim.experiments.execute import Perform, at_work, workers_by_default
+from sim.experiments.execute import Perform, at_work, number_of_workers
 from sim.experiments.fit import least
 from sim.experiments.fitting import Fitting
 from sim.experiments.identify import Parameter, parameters_of, ties_of
@@ -206,9 +206,7 @@ def calibrate(
         experiment if isinstance(experiment, CalibrationPlan) else prepare_calibration(experiment)
     )
     folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
+    workers = number_of_workers(workers)
     plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
     with Store(folder, plan) as store, at_work(workers, executor, perform) as work:
         search = Search(plan, store, work, watch)

@@ -18,6 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from sim.core.errors import RunError
+from sim.experiments.arguments import whole
 from sim.experiments.pool import GUARD, worker_pool
 from sim.experiments.task import Row, Task, forget, perform
 
@@ -32,6 +33,17 @@ def workers_by_default() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def number_of_workers(asked: int | None) -> int:
+    """Return how many are to work at once; as many as cores where nobody says.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number from 1 on.
+    """
+    return workers_by_default() if asked is None else whole("workers", asked, 1)
 
 
 def _one_by_one(tasks: Iterable[Task], function: Perform) -> Iterator[Row]:

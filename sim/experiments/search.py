@@ -19,7 +19,7 @@ from typing import Any
 from sim.core.errors import RunError
 from sim.experiments.check import describe
 from sim.experiments.design import Cell, cell_of
-from sim.experiments.execute import Perform, Work, at_work, workers_by_default
+from sim.experiments.execute import Perform, Work, at_work, number_of_workers
 from sim.experiments.journal import cut, rows_of
 from sim.experiments.plan import Plan
 from sim.experiments.store import Store
@@ -217,9 +217,7 @@ def opened(
         If there are no workers.
     """
     folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
+    workers = number_of_workers(workers)
     # Cells that an earlier search in the folder asked for keep their numbers.
     plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
     with (

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.experiments.execute import at_work, workers_by_default
+from sim.experiments.execute import at_work, number_of_workers
 from sim.experiments.plan import Plan, columns_of, prepare
 from sim.experiments.plots import Plots
 from sim.experiments.store import Store
@@ -119,9 +119,7 @@ def sweep(
     """
     plan = experiment if isinstance(experiment, Plan) else prepare(experiment)
     folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
+    workers = number_of_workers(workers)
     with Store(folder, plan, retry_failed=retry_failed) as store:
         before = store.finished
         _run_missing(plan, store, workers, executor, watch)

@@ -192,6 +192,8 @@ def test_workers_by_default_are_the_cores_this_process_may_use(
     assert workers_by_default() == 1
 
 
-def test_what_is_not_a_number_of_workers_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least 1, found 0"):
-        sweep(prepare(write(tmp_path)), out=tmp_path / "out", workers=0)
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True])
+def test_what_is_not_a_number_of_workers_is_refused(tmp_path: Path, workers: Any) -> None:
+    with pytest.raises(ValueError, match=r"workers is .*; allowed: a whole number from 1 on"):
+        sweep(prepare(write(tmp_path)), out=tmp_path / "out", workers=workers)
+    assert not (tmp_path / "out").exists()
