@@ -79,7 +79,7 @@ def is_experiment(file: str) -> bool:
     """
     path = Path(file)
     if path.exists():
-        return not path.is_dir() and _has_key(path, "scenario")
+        return not path.is_dir() and any(_has_key(path, key) for key in ("scenario", "metrics"))
     return file not in bundled() and file in bundled_experiments()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.guard import BREACHED, INTERRUPTED, RUN_FAILED
+from sim.cli.guard import BREACHED, INTERRUPTED, RUN_FAILED, count
 from sim.cli.options import Json, Quiet, pairs, result_folder
 from sim.cli.run import SET_EXAMPLE, Out, Overrides
 
@@ -38,6 +38,9 @@ FailIf = Annotated[
         help="Exit with 4 if this holds in any cell, such as 'p99(shortfall) > 1e6'.",
     ),
 ]
+Figures = Annotated[
+    bool, typer.Option("--figures", help="Draw the metrics into DIR/NAME/figures as SVG and PNG.")
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run those again that failed.")]
 
 
@@ -51,6 +54,7 @@ def sweep(
     as_json: Json = False,
     quiet: Quiet = False,
     fail_if: FailIf = None,
+    figures: Figures = False,
 ) -> None:
     """Run an experiment and write its table of runs to DIR/NAME.
 
@@ -65,7 +69,8 @@ def sweep(
     gate = _gate(fail_if, plan)
     result = run_plan(plan, out, workers, dask, quiet=quiet, retry_failed=retry_failed)
     verdict = None if gate is None else _judge(gate, result)
-    _print(result, fail_if, verdict, as_json=as_json)
+    drawn = [str(path) for path in result.plot.save()] if figures else []
+    _print(result, drawn, fail_if, verdict, as_json=as_json)
     _decide(fail_if, verdict)
 
 
@@ -112,7 +117,8 @@ def _watching(plan: Plan, done: list[int], *, quiet: bool) -> Iterator[Watch]:
     """Yield what is told of every finished run: it counts, and shows a bar on a terminal."""
     from sim.cli.progress import counting
 
-    line = f"running {plan.experiment.name}: {len(plan.cells):,} cells, {plan.runs:,} runs"
+    size = f"{count(len(plan.cells), 'cell')}, {count(plan.runs, 'run')}"
+    line = f"running {plan.experiment.name}: {size}"
     with counting(plan.experiment.name, line, "runs", quiet=quiet) as report:
 
         def watch(finished: int, runs: int, failed: int) -> None:
@@ -144,9 +150,14 @@ def _judge(gate: Condition, result: SweepResult) -> Verdict:
 
 
 def _print(
-    result: SweepResult, fail_if: str | None, verdict: Verdict | None, *, as_json: bool
+    result: SweepResult,
+    figures: list[str],
+    fail_if: str | None,
+    verdict: Verdict | None,
+    *,
+    as_json: bool,
 ) -> None:
-    from sim.cli.console import emit, emit_json, emit_table, say
+    from sim.cli.console import emit, emit_json, emit_table
     from sim.experiments.aggregate import by_cell
 
     cells = by_cell(result)
@@ -158,6 +169,7 @@ def _print(
             "failed": len(result.failures),
             "done_before": result.done_before,
             "cells": cells.to_dict("records"),
+            "figures": figures,
         }
         if verdict is not None:
             document["fail_if"] = {
@@ -169,12 +181,11 @@ def _print(
         return
     columns = ["cell", *result.factors, "runs", *result.metrics]
     emit_table(None, columns, _rows(result, cells), left=1 + len(result.factors))
-    if len(result.plan.cells) > MOST_ROWS:
-        say(f"{len(result.plan.cells) - MOST_ROWS:,} more cells are in the table of runs")
-    if result.dropped:
-        say(f"{result.dropped:,} broken lines of the journal were done again")
+    _say_remarks(result)
     say_failures(result)
     emit(f"results: {result.folder}\n")
+    for figure in figures:
+        emit(f"figure:  {figure}\n")
 
 
 MOST_ROWS = 40
@@ -198,8 +209,24 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _say_remarks(result: SweepResult) -> None:
+    """Say what the printed table does not show."""
+    from sim.cli.console import say
+
+    if len(result.plan.cells) > MOST_ROWS:
+        say(f"{len(result.plan.cells) - MOST_ROWS:,} more cells are in the table of runs")
+    if result.dropped:
+        say(f"{result.dropped:,} broken lines of the journal were done again")
+    succeeded = result.frame[result.frame["status"] == "ok"]
+    for name in result.metrics:
+        missing = int(succeeded[name].isna().sum())
+        if missing:
+            counts = f"{missing:,} of {len(succeeded):,}"
+            say(f"{name} has no value in {counts} runs; its means are those of the others")
+
+
 def say_failures(result: SweepResult) -> None:
-    """Name the first runs that failed, and how to run them again."""
+    """Name the first runs that failed, and say how many did."""
     from sim.cli.console import say
 
     failures = result.failures

@@ -90,7 +90,7 @@ class Formula:
 
 
 def parse_condition(
-    text: str, statistic: Callable[[str], Statistic | None] | None = None
+    text: str, statistic: Callable[[str], Statistic | None] | None = None, known: str = ""
 ) -> Condition:
     """Read a condition.
 
@@ -100,13 +100,15 @@ def parse_condition(
         The condition.
     statistic : callable, optional
         Makes it a condition on many runs: returns the statistic that a name means, or None.
+    known : str
+        The statistics there are, as messages name them.
 
     Raises
     ------
     ExpressionError
         If the text is not a condition; the message says where and what is expected there.
     """
-    root, names = _parse(text, statistic)
+    root, names = _parse(text, statistic, known)
     if not root.logical:
         raise ExpressionError(
             f"'{text.strip()}' is a number, not a condition; compare it, as in '{text.strip()} > 0'"
@@ -122,14 +124,14 @@ def parse_formula(text: str) -> Formula:
     ExpressionError
         If the text is not an expression; the message says where and what is expected there.
     """
-    root, names = _parse(text, None)
+    root, names = _parse(text, None, "")
     return Formula(text, names, root)
 
 
 def _parse(
-    text: str, statistic: Callable[[str], Statistic | None] | None
+    text: str, statistic: Callable[[str], Statistic | None] | None, known: str
 ) -> tuple[Node, tuple[tuple[str, ...], ...]]:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters")
-    parser = Parser(text, statistic)
+    parser = Parser(text, statistic, known)
     return parser.whole(), tuple(parser.names)

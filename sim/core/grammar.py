@@ -82,12 +82,18 @@ class Parser:
     statistic : callable, optional
         Returns the statistic of a name, or None where there is none. With it, a figure may
         stand within a statistic only: outside it has as many values as there are runs.
+    known : str
+        The statistics there are, as messages name them.
     """
 
     def __init__(
-        self, text: str, statistic: Callable[[str], Statistic | None] | None = None
+        self,
+        text: str,
+        statistic: Callable[[str], Statistic | None] | None = None,
+        known: str = "",
     ) -> None:
         self._statistic = statistic
+        self._known = ", ".join(filter(None, [known, *FUNCTIONS]))
         self._within = False
         self._stream = tokens(text)
         self._token = next(self._stream)
@@ -226,8 +232,7 @@ class Parser:
         if statistic is not None:
             return self._over_runs(name, statistic)
         if name.text not in FUNCTIONS:
-            known = ", ".join(FUNCTIONS)
-            refuse(name.column, f"no function '{name.text}'; there are: {known}")
+            refuse(name.column, f"no function '{name.text}'; there are: {self._known}")
         opening = self._advance()
         arguments = [self._deeper(self._condition)]
         while self._token.kind == ",":

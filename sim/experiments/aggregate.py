@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sim.experiments.statistics import LEVEL, mean_interval
+from sim.core.expression import parse_formula
+from sim.experiments.statistics import LEVEL, Estimator, mean_interval, share_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sim.experiments.sweep import SweepResult
+    from sim.schema import Experiment
+
+
+def intervals_of(experiment: Experiment) -> dict[str, Estimator]:
+    """Return what gives the mean of each metric its interval: Student's, or that of a share."""
+    logical = {metric.name: parse_formula(metric.value).logical for metric in experiment.metrics}
+    return {name: share_of if answer else mean_interval for name, answer in logical.items()}
 
 
 def by_cell(result: SweepResult, level: float = LEVEL) -> pd.DataFrame:
@@ -26,12 +34,14 @@ def by_cell(result: SweepResult, level: float = LEVEL) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``cell``, the factors, ``runs`` that succeeded and have a value, ``failed``, and for each
-        metric its mean and, as ``<metric> ±``, half of Student's interval (NaN with one run).
+        ``cell``, the factors, ``runs`` that succeeded, ``failed``, and for each metric its mean
+        over those of them in which it has a value and, as ``<metric> ±``, the distance to the
+        farther end of its interval: Student's (NaN with one run), or for a condition that of
+        Clopper and Pearson.
     """
     import pandas as pd
 
-    frame = result.frame
+    frame, intervals = result.frame, intervals_of(result.plan.experiment)
     rows: list[dict[str, Any]] = []
     for cell, runs in frame.groupby("cell", sort=True):
         good = runs[runs["status"] == "ok"]
@@ -43,7 +53,8 @@ def by_cell(result: SweepResult, level: float = LEVEL) -> pd.DataFrame:
             if values.empty:
                 row[name], row[f"{name} ±"] = math.nan, math.nan
                 continue
-            estimate = mean_interval(values, level)
-            row[name], row[f"{name} ±"] = estimate.value, estimate.high - estimate.value
+            found = intervals[name](values, level)
+            row[name] = found.value
+            row[f"{name} ±"] = max(found.high - found.value, found.value - found.low)
         rows.append(row)
     return pd.DataFrame(rows)

@@ -124,7 +124,10 @@ def at_points(factors: Sequence[Factor], points: FloatArray) -> list[list[Any]]:
 
 
 def values_at(factor: Factor, shares: FloatArray) -> list[Any]:
-    """Return a factor's values at probabilities in [0, 1]."""
+    """Return a factor's values at probabilities in [0, 1].
+
+    The whole numbers of a linear range have equal shares, its ends too; other values are rounded.
+    """
     if factor.values is not None:
         last = len(factor.values) - 1
         return [factor.values[min(int(share * (last + 1)), last)] for share in shares]
@@ -134,7 +137,10 @@ def values_at(factor: Factor, shares: FloatArray) -> list[Any]:
         found = quantile(factor.distribution, np.minimum(shares, np.nextafter(1.0, 0.0)))
     else:
         assert factor.range is not None
-        found = _in_range(*factor.range, shares, log=factor.scale == "log")
+        low, high = factor.range
+        log = factor.scale == "log"
+        half = 0.5 if factor.whole and not log else 0.0
+        found = np.clip(_in_range(low - half, high + half, shares, log=log), low, high)
     if factor.whole:
         return [round(float(value)) for value in found]
     return [float(value) for value in found]

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
+from sim.core.errors import RunError
+from sim.experiments.arguments import whole
+from sim.experiments.pool import GUARD, worker_pool
 from sim.experiments.task import Row, Task, forget, perform
 
 AHEAD = 3
@@ -28,46 +35,22 @@ def workers_by_default() -> int:
     return os.cpu_count() or 1
 
 
-def on_this_machine(
-    tasks: Iterable[Task], workers: int, function: Perform = perform
-) -> Iterator[Row]:
-    """Yield the rows of tasks as they are finished, by worker processes of this machine.
+def number_of_workers(asked: int | None) -> int:
+    """Return how many are to work at once; as many as cores where nobody says.
 
-    With one worker everything happens in this process. A worker that dies (killed, out of memory)
-    takes the tasks in flight with it; each of these is tried once more, alone, and becomes a
-    failed row if its worker dies again.
-
-    Parameters
-    ----------
-    tasks : iterable of Task
-        Taken as they are needed, so that memory does not grow with their number.
-    workers : int
-        At least 1.
-    function : callable
-        What is done with a task.
+    Raises
+    ------
+    ValueError
+        If it is no whole number from 1 on.
     """
-    if workers == 1:
-        try:
-            for task in tasks:
-                yield function(task)
-        finally:
-            forget()
-        return
-    source = iter(tasks)
-    while True:
-        lost: list[Task] = []
-        with _pool(workers) as pool:
-            yield from _rows(source, pool, workers, function, {}, lost)
-        if not lost:
-            return
-        yield from _one_by_one(lost, function)
+    return workers_by_default() if asked is None else whole("workers", asked, 1)
 
 
 def _one_by_one(tasks: Iterable[Task], function: Perform) -> Iterator[Row]:
     """Yield the rows of tasks each of which may kill its worker."""
     rest = deque(tasks)
     while rest:
-        with _pool(1) as alone:
+        with worker_pool(1) as alone:
             alive = True
             while rest and alive:
                 task = rest.popleft()
@@ -79,7 +62,7 @@ def _one_by_one(tasks: Iterable[Task], function: Perform) -> Iterator[Row]:
 
 def on_executor(
     tasks: Iterable[Task], executor: Executor, workers: int, function: Perform = perform
-) -> Iterator[Row]:
+) -> Generator[Row]:
     """Yield the rows of tasks as any `concurrent.futures.Executor` finishes them.
 
     Parameters
@@ -92,6 +75,11 @@ def on_executor(
         How many work at once; three times as many tasks are under way.
     function : callable
         What is done with a task.
+
+    Raises
+    ------
+    RunError
+        If the executor breaks or is shut down; no row tells of the tasks that it lost.
     """
     under_way: dict[Future[Row], Task] = {}
     lost: list[Task] = []
@@ -100,7 +88,11 @@ def on_executor(
     finally:
         for future in under_way:
             future.cancel()
-    yield from map(_died, lost)
+    if lost:
+        raise RunError(
+            f"the executor ended before its work did: {len(lost):,} runs were lost; "
+            "finished ones are kept, the same call goes on"
+        )
 
 
 def _rows(
@@ -111,7 +103,7 @@ def _rows(
     under_way: dict[Future[Row], Task],
     lost: list[Task],
 ) -> Iterator[Row]:
-    """Yield rows as they are finished; once the pool broke, begin nothing and note what it lost."""
+    """Yield rows as they are finished; once it broke, begin nothing and note what it lost."""
     while True:
         while not lost and len(under_way) < AHEAD * workers:
             task = next(source, None)
@@ -119,7 +111,7 @@ def _rows(
                 break
             try:
                 under_way[executor.submit(function, task)] = task
-            except BrokenProcessPool:
+            except RuntimeError:  # it broke, or was shut down
                 lost.append(task)
         if not under_way:
             return
@@ -134,9 +126,12 @@ def _rows(
 
 
 def _row_of(future: Future[Row], task: Task) -> Row | None:
-    """Return the row of a finished future, or None where its pool broke."""
-    error = future.exception()
-    if isinstance(error, BrokenProcessPool):
+    """Return the row of a finished future, or None where its executor broke or dropped it."""
+    try:
+        error = future.exception()
+    except CancelledError:
+        return None
+    if isinstance(error, BrokenExecutor):
         return None
     if error is not None:
         return _failed(task, f"{type(error).__name__}: {' '.join(str(error).split())}")
@@ -163,37 +158,35 @@ def _failed(task: Task, message: str) -> Row:
     }
 
 
+Work = Callable[[Iterable[Task]], Iterator[Row]]
+"""What does a batch of tasks and yields their rows as they are finished."""
+
+
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield a pool whose processes end with it, whatever they are doing."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
-    try:
-        yield pool
-    except BaseException:
-        processes = list((getattr(pool, "_processes", None) or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.kill()
-        raise
-    pool.shutdown()
+def at_work(workers: int, executor: Executor | None, function: Perform = perform) -> Iterator[Work]:
+    """Yield what does tasks, for as long as the block lasts; then nothing of it is left running.
 
-
-def _begin() -> None:
-    """Leave Ctrl-C to the process that collects the rows, and end when that does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this worker once the process that collects its rows is gone, killed or not."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    Parameters
+    ----------
+    workers : int
+        How many work at once; one works in this process.
+    executor : Executor or None
+        Any other place to work than processes of this machine.
+    function : callable
+        What is done with a task.
+    """
+    if executor is None:
+        with Crew(workers, function) as crew:
+            yield crew
+        return
+    with ExitStack() as stack:
+        yield lambda tasks: stack.enter_context(
+            closing(on_executor(tasks, executor, workers, function))
+        )
 
 
 class Crew:
-    """Worker processes of this machine that live through several batches of tasks.
+    """Worker processes of this machine that live through one batch of tasks or several.
 
     Parameters
     ----------
@@ -204,13 +197,21 @@ class Crew:
 
     Notes
     -----
-    Lost tasks are tried once more, as by `on_this_machine`.
+    A worker that dies (killed, out of memory) takes the tasks in flight with it; each of these is
+    tried once more, alone, and becomes a failed row if its worker dies again. Tasks are taken as
+    they are needed, so that memory does not grow with their number.
+
+    Raises
+    ------
+    RunError
+        If no worker can start at all.
     """
 
     def __init__(self, workers: int, function: Perform = perform) -> None:
         self._workers, self._function = workers, function
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
+        self._began: Future[int] | None = None
 
     def __enter__(self) -> Crew:
         return self
@@ -228,9 +229,12 @@ class Crew:
         while True:
             lost: list[Task] = []
             if self._pool is None:
-                self._pool = self._stack.enter_context(_pool(self._workers))
+                self._pool = self._stack.enter_context(worker_pool(self._workers))
+                self._began = self._pool.submit(os.getpid)
             yield from _rows(source, self._pool, self._workers, self._function, {}, lost)
             if not lost:
                 return
+            if self._began is not None and self._began.exception() is not None:
+                raise RunError(f"no worker process could start; {GUARD}")
             self._pool = None
             yield from _one_by_one(lost, self._function)

@@ -9,7 +9,7 @@ from sim.core.expression import Condition, parse_condition
 from sim.core.figures import UnknownNameError, unknown_name
 from sim.core.grammar import RUNS
 from sim.core.lexer import ExpressionError
-from sim.experiments.statistics import statistic
+from sim.experiments.statistics import STATISTICS, statistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def parse_gate(text: str, columns: Sequence[str]) -> Condition:
     ExpressionError
         If it cannot be read, or names a column that is not there.
     """
-    gate = parse_condition(text, statistic)
+    gate = parse_condition(text, statistic, STATISTICS)
     for path in gate.names:
         name = ".".join(path)
         if name not in columns:

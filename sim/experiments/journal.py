@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,23 @@ def parsed(line: bytes) -> dict[str, Any] | None:
 
 
 def without_broken_lines(path: Path) -> None:
-    """Write the whole lines of a journal beside it, then put them in its place."""
-    scratch = path.with_name(f".{path.name}.part")
-    with path.open("rb") as stream, scratch.open("wb") as kept:
-        kept.writelines(line for line in stream if parsed(line) is not None)
-        kept.flush()
-        os.fsync(kept.fileno())
-    scratch.replace(path)
+    """Take the broken lines out of a journal."""
+    with path.open("rb") as stream:
+        write_beside(path, (line for line in stream if parsed(line) is not None))
+
+
+def beside(path: Path) -> Path:
+    """Return where a file is written before it takes its place."""
+    return path.with_name(f".{path.name}.part")
+
+
+def write_beside(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file beside its place, wait for the disk, then put it there."""
+    with beside(path).open("wb") as stream:
+        stream.writelines(pieces)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside(path).replace(path)
 
 
 def cut(path: Path, length: int) -> None:
@@ -69,15 +79,35 @@ def read_identity(folder: Path) -> dict[str, Any]:
     path = folder / IDENTITY
     allowed = "the folder of an experiment, as 'liqsim sweep' wrote it"
     if not folder.is_dir():
-        raise ScenarioError(Problem(str(folder), None, None, "folder", "no such folder", allowed))
+        found = "a file" if folder.exists() else "no such folder"
+        hint = next((str(near) for near in _near(folder) if (near / IDENTITY).is_file()), None)
+        problem = Problem(str(folder), None, None, "folder", found, allowed, hint)
+        raise ScenarioError(problem)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         found = f"a folder without {IDENTITY}"
-        raise ScenarioError(Problem(str(folder), None, None, "folder", found, allowed)) from None
+        hint = next((str(inner.parent) for inner in sorted(folder.glob(f"*/{IDENTITY}"))), None)
+        problem = Problem(str(folder), None, None, "folder", found, allowed, hint)
+        raise ScenarioError(problem) from None
     except (OSError, ValueError):
         found = "a file that cannot be read"
         raise ScenarioError(Problem(str(path), None, None, "file", found, allowed)) from None
-    if not isinstance(found, dict) or "experiment" not in found:
+    if not isinstance(found, dict) or not _says_whose(found):
         raise ScenarioError(Problem(str(path), None, None, "file", show(found), allowed))
     return found
+
+
+def _says_whose(found: dict[str, Any]) -> bool:
+    columns = found.get("columns")
+    return (
+        isinstance(found.get("experiment"), dict)
+        and isinstance(columns, dict)
+        and all(isinstance(columns.get(key), dict) for key in ("factors", "metrics"))
+    )
+
+
+def _near(folder: Path) -> Iterator[Path]:
+    """Yield folders that may be meant by what is no folder: a bare name, a file of the store."""
+    yield folder.parent
+    yield Path("results") / folder

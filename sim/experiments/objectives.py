@@ -12,17 +12,7 @@ from sim.core.arrays import BoolArray, FloatArray
 from sim.core.expression import Formula, parse_formula
 from sim.core.figures import UnknownNameError, unknown_name
 from sim.core.lexer import ExpressionError
-from sim.experiments.statistics import (
-    Estimate,
-    mean_interval,
-    quantile_interval,
-    runs_needed,
-    share_interval,
-    tail_of,
-)
-
-KNOWN = "mean, median, share, p95 (any quantile), es99 (any expected shortfall)"
-"""Statistics of an objective, as messages name them."""
+from sim.experiments.statistics import INTERVALS, Estimate, Estimator, estimator
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +36,7 @@ class Goal:
     title: str
     sign: float
     formula: Formula
-    estimate: Callable[[Sequence[float], float], Estimate]
+    estimate: Estimator
     least: Callable[[float], int]
 
     def of(self, rows: Sequence[Mapping[str, Any]], level: float) -> Estimate:
@@ -90,45 +80,19 @@ def goal_of(title: str, sign: float, statistic: str, inner: str, columns: Sequen
     """
     if not statistic:
         raise ExpressionError(
-            f"one statistic over the runs of a cell, such as mean(x): {KNOWN}; arithmetic goes "
+            f"one statistic over the runs of a cell, such as mean(x): {INTERVALS}; arithmetic goes "
             "inside its parentheses"
         )
-    estimate, least = _estimator(statistic)
+    found = estimator(statistic)
+    if found is None:
+        raise ExpressionError(f"no statistic '{statistic}'; there are: {INTERVALS}")
+    estimate, least = found
     formula = parse_formula(inner)
     for path in formula.names:
         name = ".".join(path)
         if name not in columns:
             raise UnknownNameError(unknown_name((), name, dict.fromkeys(columns)))
     return Goal(title, sign, formula, estimate, least)
-
-
-def _estimator(
-    name: str,
-) -> tuple[Callable[[Sequence[float], float], Estimate], Callable[[float], int]]:
-    """Return a statistic with its interval, and how many runs it takes."""
-    if name == "mean":
-        return mean_interval, lambda level: 1
-    if name == "share":
-        return _share, lambda level: 1
-    if name == "median":
-        return (
-            lambda values, level: quantile_interval(values, 0.5, level),
-            lambda level: runs_needed(0.5, level),
-        )
-    found = tail_of(name)
-    if found is None:
-        raise ExpressionError(f"no statistic '{name}'; there are: {KNOWN}")
-    tail, probability = found
-    return (
-        lambda values, level: tail(values, probability, level),
-        lambda level: runs_needed(probability, level),
-    )
-
-
-def _share(values: Sequence[float], level: float) -> Estimate:
-    if not set(values) <= {0.0, 1.0}:
-        raise ExpressionError("a share is taken of a condition, such as share(shortfall > 0)")
-    return share_interval(int(sum(values)), len(values), level)
 
 
 def undominated(values: FloatArray) -> BoolArray:

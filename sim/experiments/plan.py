@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.core.errors import ScenarioError
+from sim.core.nearest import nearest
 from sim.core.version import code_version
 from sim.experiments.check import problem_at, problems_of_plan
 from sim.experiments.design import Cell, cells_of
@@ -182,13 +183,14 @@ def _base(
     overrides: dict[str, Any],
 ) -> Base:
     """Return the scenario that a key of an experiment names."""
-    path = experiment.source.base_dir / name
-    if not path.exists():
-        path = find(name)
+    here = experiment.source.base_dir / name
+    path = here if here.exists() else find(name)
     if not path.exists():
         found = f"'{name}', which does not exist"
         allowed = "a scenario file, relative to this file"
-        raise ScenarioError(problem_at(experiment, key, found, allowed))
+        near = nearest(here.name, sorted(file.name for file in here.parent.glob("*.y*ml")))
+        hint = None if near is None else str(Path(name).with_name(near))
+        raise ScenarioError(problem_at(experiment, key, found, allowed, hint))
     file = str(path)
     data, _ = plain(parse_yaml(read_text(path, file), file), file)
     base = Base(file, str(path.parent.resolve()), data)

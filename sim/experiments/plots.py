@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim.core.arrays import FloatArray, IntArray
 from sim.core.nearest import nearest
-from sim.experiments.statistics import mean_interval
+from sim.experiments.aggregate import intervals_of
+from sim.experiments.statistics import LEVEL, Estimator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +61,8 @@ class Plots:
         Notes
         -----
         Grey dots are runs. A mean over the replications of one cell has Student's interval at
-        95 %; one over several cells has none, since these differ by design and not by chance.
+        95 %, or Clopper and Pearson's if the metric is a condition; one over several cells has
+        none, since these differ by design and not by chance.
         """
         from sim.report.sweeps import along
 
@@ -71,11 +74,12 @@ class Plots:
             raise ValueError(f"{by} has {len(groups)} values; at most {MOST_CURVES} can be curves")
         y = runs[metric].to_numpy(dtype=np.float64)
         cells = runs["cell"].to_numpy()
+        interval = intervals_of(self.result.plan.experiment)[metric]
         curves = [
-            _curve(f"{by} = {_word(group)}", x[mask], y[mask], cells[mask])
+            _curve(f"{by} = {_word(group)}", x[mask], y[mask], cells[mask], interval)
             for group in groups
             for mask in [(runs[by] == group).to_numpy()]
-        ] or [_curve("", x, y, cells)]
+        ] or [_curve("", x, y, cells, interval)]
         shown = [curve for curve in curves if len(curve.x)]
         names = None if words is None else [_word(word) for word in words]
         return along(shown, (x, y), (factor, metric), names, log=_by_ratios(np.unique(x), names))
@@ -107,6 +111,30 @@ class Plots:
         words = [_word(value) for value in sides[0]], [_word(value) for value in sides[1]]
         return over(values, words, (x, y, f"mean of {metric}"))
 
+    def save(self) -> list[Path]:
+        """Write figures into the folder ``figures`` beside the runs and return their paths.
+
+        Every metric along every factor, as SVG and PNG; of two factors each tells the curves of
+        the other apart if its values are few enough, and a heat map shows both.
+        """
+        from sim.experiments.sensitivity_figure import file_names
+        from sim.report.style import save
+
+        drawn: dict[str, Figure] = {}
+        factors = self.result.factors
+        counts = {name: self.result.frame[name].nunique() for name in factors}
+        for metric in self.result.metrics:
+            for name in factors:
+                others = [other for other in factors if other != name]
+                tells = len(others) == 1 and counts[others[0]] <= MOST_CURVES
+                drawn[f"{metric}-{name}"] = self.factor(metric, name, others[0] if tells else None)
+            if len(factors) == 2 and max(counts.values()) <= MOST_FIELDS:
+                drawn[f"{metric}-map"] = self.heatmap(metric, *factors)
+        folder = self.result.folder / "figures"
+        folder.mkdir(exist_ok=True)
+        names = file_names("sweep", list(drawn))
+        return [path for key, figure in drawn.items() for path in save(figure, folder, names[key])]
+
     def _runs(self, metric: str, factors: Sequence[str]) -> pd.DataFrame:
         """Return the runs that have a value of a metric."""
         for kind, name, known in (
@@ -122,20 +150,20 @@ class Plots:
         return frame[good].dropna(subset=list(factors)).reset_index(drop=True)
 
 
-def _curve(label: str, x: FloatArray, y: FloatArray, cells: IntArray) -> Curve:
+def _curve(label: str, x: FloatArray, y: FloatArray, cells: IntArray, interval: Estimator) -> Curve:
     from sim.report.sweeps import Curve
 
     places = np.unique(x)
     if len(places) > MOST_MEANS:
         places = places[:0]
-    found = [_mean(y[x == place], cells[x == place]) for place in places]
+    found = [_mean(y[x == place], cells[x == place], interval) for place in places]
     mean, low, high = np.array(found, dtype=np.float64).reshape(-1, 3).T
     return Curve(label, places, mean, low, high)
 
 
-def _mean(values: FloatArray, cells: IntArray) -> tuple[float, float, float]:
+def _mean(values: FloatArray, cells: IntArray, interval: Estimator) -> tuple[float, float, float]:
     """Return a mean with the ends of its interval, NaN where the runs are of several cells."""
-    found = mean_interval(values)
+    found = interval(values, LEVEL)
     if len(np.unique(cells)) > 1:
         return found.value, np.nan, np.nan
     return found.value, found.low, found.high

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.core.errors import Problem, ScenarioError
-from sim.experiments.table import refreshed
+from sim.experiments.table import from_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,25 +22,31 @@ def ask(folder: str | Path, sql: str) -> pd.DataFrame:
     folder : path
         Folder of an experiment.
     sql : str
-        One or more statements; the last one's rows are the answer.
+        One or more questions, such as SELECT or SUMMARIZE; the last one's rows are the answer.
 
     Raises
     ------
     ScenarioError
-        If the folder is no experiment's, or DuckDB does not understand the question.
+        If the folder is no experiment's, DuckDB does not understand the question, or it would
+        change something.
     """
     import duckdb
 
-    table = refreshed(Path(folder))
     with duckdb.connect(":memory:") as connection:
-        connection.execute("CREATE TABLE runs AS SELECT * FROM read_parquet(?)", [str(table)])
+        create = "CREATE OR REPLACE TABLE runs AS SELECT * FROM"
+        from_runs(Path(folder), lambda runs: connection.execute(f"{create} {runs}"))
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            answer: duckdb.DuckDBPyConnection | None = connection.execute(sql)
-            if answer is None:
+            statements = connection.extract_statements(sql)
+            if not statements:
                 raise _refused("nothing to answer")
-            return answer.df()
+            asking = [duckdb.ExpectedResultType.QUERY_RESULT]
+            for statement in statements:  # PIVOT is of type MULTI
+                pivots = statement.type is duckdb.StatementType.MULTI
+                if not pivots and statement.expected_result_type != asking:
+                    raise _refused(f"{statement.type.name}, which changes something")
+            return connection.execute(sql).df()
         except duckdb.Error as error:
             raise _refused(" ".join(str(error).split())) from None
 

@@ -19,7 +19,7 @@ from typing import Any
 from sim.core.errors import RunError
 from sim.experiments.check import describe
 from sim.experiments.design import Cell, cell_of
-from sim.experiments.execute import Crew, Perform, on_executor, workers_by_default
+from sim.experiments.execute import Perform, Work, at_work, number_of_workers
 from sim.experiments.journal import cut, rows_of
 from sim.experiments.plan import Plan
 from sim.experiments.store import Store
@@ -27,9 +27,6 @@ from sim.experiments.task import Row, Task
 
 POINTS = "points.jsonl"
 """File of the folder with the settings in the order in which they were asked for."""
-
-Work = Callable[[Iterable[Task]], Iterable[Row]]
-"""Does tasks and yields their rows as they are finished."""
 
 Watch = Callable[[int, int, int], None]
 """Called with the runs finished, the runs expected and the runs that failed."""
@@ -203,26 +200,6 @@ def _mend(path: Path) -> None:
 
 
 @contextmanager
-def at_work(workers: int, executor: Executor | None, function: Perform) -> Iterator[Work]:
-    """Yield what does tasks; its processes live as long as the search.
-
-    Parameters
-    ----------
-    workers : int
-        How many work at once; one works in this process.
-    executor : Executor or None
-        Any other place to work.
-    function : callable
-        What is done with a task.
-    """
-    if executor is not None:
-        yield lambda tasks: on_executor(tasks, executor, workers, function)
-        return
-    with Crew(workers, function) as crew:
-        yield crew
-
-
-@contextmanager
 def opened(
     plan: SearchPlan,
     out: str | Path,
@@ -240,9 +217,7 @@ def opened(
         If there are no workers.
     """
     folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
+    workers = number_of_workers(workers)
     # Cells that an earlier search in the folder asked for keep their numbers.
     plan = replace(plan, cells=plan.cells + plan.cells[:1] * len(points_of(folder)))
     with (

@@ -18,7 +18,8 @@ from sim.experiments.check import problem_at, problems_of_plan
 from sim.experiments.design import Cell, cell_of, values_at
 from sim.experiments.plan import Plan, plan_of
 from sim.experiments.search import SearchPlan
-from sim.schema.experiment import TAKEN, LatinHypercube, Metric
+from sim.schema.experiment import LatinHypercube, Metric
+from sim.schema.experiment_checks import TAKEN
 
 if TYPE_CHECKING:
     from sim.schema import Experiment, Factor, Scenario

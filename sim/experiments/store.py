@@ -28,10 +28,12 @@ from sim.experiments.journal import (
     IDENTITY,
     JOURNAL,
     LOCK,
+    beside,
     cut,
     parsed,
     read_identity,
     without_broken_lines,
+    write_beside,
 )
 from sim.experiments.locking import lock
 from sim.experiments.plan import Plan
@@ -132,7 +134,8 @@ class Store:
         try:
             self._append(line.encode() + b"\n")
         except OSError as error:
-            cut(self.folder / JOURNAL, self._length)
+            with suppress(OSError):  # else the next program drops the line
+                cut(self.folder / JOURNAL, self._length)
             raise RunError(
                 f"cannot write to {self.folder}: {error.strerror}; {self.finished:,} finished runs "
                 "are kept, the same command goes on where this one stopped"
@@ -161,13 +164,14 @@ class Store:
         path = self.folder / IDENTITY
         wanted = self.plan.identity()
         if not path.exists():
-            others = sorted(p.name for p in self.folder.iterdir() if p.name != LOCK)
+            ours = (LOCK, beside(path).name)  # the latter of a program that was killed right here
+            others = sorted(p.name for p in self.folder.iterdir() if p.name not in ours)
             if others:
                 found = f"a folder with other files in it ({', '.join(others[:3])})"
                 raise ScenarioError(
                     Problem(str(self.folder), None, None, "folder", found, "an empty or new folder")
                 )
-            _write_beside(path, json.dumps(wanted, indent=2, default=str) + "\n")
+            write_beside(path, [json.dumps(wanted, indent=2, default=str).encode() + b"\n"])
             return
         differing = _differences(
             read_identity(self.folder), json.loads(json.dumps(wanted, default=str))
@@ -212,9 +216,3 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     if not keys and found.get("cells") != wanted["cells"]:
         keys.append("cells")
     return [*keys, *(key.replace("_", " ") for key in rest)]
-
-
-def _write_beside(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)

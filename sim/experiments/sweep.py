@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.experiments.execute import on_executor, on_this_machine, workers_by_default
+from sim.experiments.execute import at_work, number_of_workers
 from sim.experiments.plan import Plan, columns_of, prepare
 from sim.experiments.plots import Plots
 from sim.experiments.store import Store
 from sim.experiments.table import read_runs
-from sim.experiments.task import Row, Task
+from sim.experiments.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ class SweepResult:
 
     @property
     def plot(self) -> Plots:
-        """Figures: ``plot.factor(metric, factor)`` and ``plot.heatmap(metric, x, y)``."""
+        """Figures: ``plot.factor(metric, factor)``, ``plot.heatmap(metric, x, y)``; or all."""
         return Plots(self)
 
     @property
@@ -111,7 +111,7 @@ def sweep(
     ScenarioError
         The experiment cannot be used, or the folder belongs to another one.
     RunError
-        The folder cannot be written.
+        The folder cannot be written, or the executor ended before its work did.
 
     Notes
     -----
@@ -119,9 +119,7 @@ def sweep(
     """
     plan = experiment if isinstance(experiment, Plan) else prepare(experiment)
     folder = Path(out) / plan.experiment.name
-    workers = workers_by_default() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
+    workers = number_of_workers(workers)
     with Store(folder, plan, retry_failed=retry_failed) as store:
         before = store.finished
         _run_missing(plan, store, workers, executor, watch)
@@ -136,17 +134,13 @@ def _run_missing(
     done, failed = store.finished, 0
     if watch is not None:
         watch(done, plan.runs, failed)
-    rows: Iterable[Row]
-    if executor is None:
-        rows = on_this_machine(tasks_of(plan, store), workers)
-    else:
-        rows = on_executor(tasks_of(plan, store), executor, workers)
-    for row in rows:
-        store.add(row, plan.cells[row["cell"]].values)
-        done += 1
-        failed += row["status"] != "ok"
-        if watch is not None:
-            watch(done, plan.runs, failed)
+    with at_work(workers, executor) as work:
+        for row in work(tasks_of(plan, store)):
+            store.add(row, plan.cells[row["cell"]].values)
+            done += 1
+            failed += row["status"] != "ok"
+            if watch is not None:
+                watch(done, plan.runs, failed)
 
 
 def tasks_of(plan: Plan, store: Store) -> Iterator[Task]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sim.core.database import scratch
 from sim.core.errors import Problem, RunError, ScenarioError
@@ -14,6 +17,12 @@ from sim.experiments.journal import JOURNAL, RUNS, read_identity
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SCRATCH = ".runs-"
+"""Beginning of the names of folders in which tables are made."""
+
+ABANDONED = 3600.0
+"""Seconds after which nobody is still making a table."""
 
 
 def write_table(folder: Path) -> Path:
@@ -28,10 +37,11 @@ def write_table(folder: Path) -> Path:
     target, journal = folder / RUNS, folder / JOURNAL
     made_of = journal.stat().st_mtime_ns
     try:
-        with tempfile.TemporaryDirectory(prefix=".runs-", dir=folder) as scratch:
-            made = Path(scratch) / RUNS
+        _clear(folder)
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as place:
+            made = Path(place) / RUNS
             with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-                spill = _quoted(Path(scratch) / "spill")
+                spill = _quoted(Path(place) / "spill")
                 connection.execute(f"SET temp_directory = '{spill}'")
                 query = _query(journal, columns)
                 connection.execute(f"COPY ({query}) TO '{_quoted(made)}' (FORMAT parquet)")
@@ -43,6 +53,14 @@ def write_table(folder: Path) -> Path:
             "whole, the same command makes the table again"
         ) from error
     return target
+
+
+def _clear(folder: Path) -> None:
+    """Remove what programs that were killed left of tables that they had begun."""
+    for left in folder.glob(f"{SCRATCH}*"):
+        with suppress(OSError):  # another program may be at it
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left)
 
 
 def _query(journal: Path, columns: Mapping[str, Mapping[str, str]]) -> str:
@@ -82,44 +100,54 @@ _FIXED = (
 
 
 def _extracted(table: str, name: str, kind: str) -> str:
-    key = name.replace("'", "''").replace('"', '\\"')
+    """Return a column of a table of the journal; its key as a JSON pointer, which has no jokers."""
+    key = name.replace("~", "~0").replace("/", "~1").replace("'", "''")
     column = name.replace('"', '""')
-    return f'CAST({table} ->> \'$."{key}"\' AS {kind}) AS "{column}"'
+    return f"CAST({table} ->> '/{key}' AS {kind}) AS \"{column}\""
 
 
-def refreshed(folder: Path) -> Path:
-    """Return the table of runs, made anew if it is missing, broken or not of this journal.
+T = TypeVar("T")
+
+
+def from_runs(folder: Path, answer: Callable[[str], T]) -> T:
+    """Return what is made of the table of runs, which is made anew where it cannot be read.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of an experiment.
+    answer : callable
+        Called with what stands after FROM in DuckDB's SQL; called again with a new table if it
+        raises an error of DuckDB.
 
     Raises
     ------
     ScenarioError
-        If the folder is no experiment's, or no run of it is finished.
+        If the folder is no experiment's, or no run of it was ever finished.
+    RunError
+        If the table has to be written and cannot be.
     """
     import duckdb
 
-    read_identity(folder)
+    columns = read_identity(folder)["columns"]
     path, journal = folder / RUNS, folder / JOURNAL
     if not journal.exists():
         allowed = "at least one; run the experiment"
         raise ScenarioError(Problem(str(folder), None, None, "runs", "no finished run", allowed))
-    if not path.exists() or path.stat().st_mtime_ns != journal.stat().st_mtime_ns:
-        return write_table(folder)
-    try:
-        with scratch() as connection:
-            connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").fetchone()
-    except duckdb.Error:
-        return write_table(folder)
-    return path
+    source = f"read_parquet('{_quoted(path)}')"
+    if path.exists() and path.stat().st_mtime_ns == journal.stat().st_mtime_ns:
+        with suppress(duckdb.Error):
+            return answer(source)
+    if not os.access(folder, os.W_OK):
+        return answer(f"({_query(journal, columns)})")
+    write_table(folder)
+    return answer(source)
 
 
 def read_runs(folder: Path) -> pd.DataFrame:
-    """Return the table of runs; `refreshed` says when it is made anew."""
-    return _read(refreshed(folder))
-
-
-def _read(path: Path) -> pd.DataFrame:
+    """Return the table of runs; `from_runs` says when it is made anew."""
     with scratch() as connection:
-        return connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").df()
+        return from_runs(folder, lambda runs: connection.execute(f"SELECT * FROM {runs}").df())
 
 
 def _quoted(path: Path) -> str:

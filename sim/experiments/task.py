@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -81,7 +82,7 @@ def _fill(row: Row, task: Task) -> None:
 
     scenario = _scenario(task)
     row["stage"] = "run"
-    with books_kept(_shelf):
+    with books_kept(_kept.shelf):
         result = run(scenario, seed=task.seed)
     row["run_id"] = result.summary["run_id"]
     row["stage"] = "metrics"
@@ -119,24 +120,30 @@ def _named(error: BaseException, text: str) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-_kept: dict[str, Any] = {}
-_shelf = Shelf()
+class _Kept(threading.local):
+    """What a thread keeps for its next run; an executor may have several in one process."""
+
+    def __init__(self) -> None:
+        self.key: object = None
+        self.scenario: Scenario | None = None
+        self.shelf = Shelf()
+
+
+_kept = _Kept()
 
 
 def forget() -> None:
-    """Let go of the scenario and the books that this process kept for the next run."""
-    _kept.clear()
-    _shelf.clear()
+    """Let go of the scenario and the books that this thread kept for the next run."""
+    _kept.key = _kept.scenario = None
+    _kept.shelf.clear()
 
 
 def _scenario(task: Task) -> Scenario:
     """Return the scenario of a task; the one of the task before is kept, cells come together."""
     key = (task.base, task.cell, repr(task.overrides))  # as text, since True equals 1
-    if _kept.get("key") != key:
-        _kept["scenario"] = task.base.scenario(task.overrides)
-        _kept["key"] = key
-    found: Scenario = _kept["scenario"]
-    return found
+    if _kept.scenario is None or _kept.key != key:
+        _kept.scenario, _kept.key = task.base.scenario(task.overrides), key
+    return _kept.scenario
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,12 @@ from pydantic import BeforeValidator, Field, PrivateAttr, StrictBool, model_vali
 from sim.schema.base import Finding, Model, attribute, no_switch, refuse
 from sim.schema.distributions import Distribution
 from sim.schema.experiment_calibrate import Calibrate
+from sim.schema.experiment_checks import (
+    MOST_RUNS,
+    name_findings,
+    path_findings,
+    size_findings,
+)
 from sim.schema.experiment_compare import Compare, compare_findings
 from sim.schema.experiment_optimise import Optimise
 from sim.schema.experiment_reverse import Reverse
@@ -18,16 +24,8 @@ from sim.schema.experiment_sensitivity import Sensitivity, sensitivity_findings
 from sim.schema.locator import Source
 from sim.schema.units import Count, FilePath, Quantity, Slug
 
-MOST_RUNS = 10_000_000
-"""Runs of the largest experiment."""
-
 SEEDS_OF_CELL = 1_000_000
 """Distance between the seeds of neighbouring cells where they do not share theirs."""
-
-TAKEN = (
-    "cell", "replication", "seed", "status", "stage", "message", "run_id", "wall_seconds",
-)  # fmt: skip
-"""Columns of the table of runs that no factor and no metric may be named like."""
 
 
 def _one_or_many(value: Any) -> Any:
@@ -93,6 +91,8 @@ class Factor(Model):
             yield Finding(("values",), "the same value twice", "values that differ")
         if self.scale == "log" and self.range is None:
             yield Finding(("scale",), "log without a range", "linear, or a range beside it")
+        if self.whole and self.values is not None:
+            yield Finding(("whole",), "whole beside values", "a range or a distribution with whole")
         if self.range is None:
             return
         low, high = self.range
@@ -101,6 +101,9 @@ class Factor(Model):
         elif self.scale == "log" and not low > 0 and not high < 0:
             found = f"{low:g} to {high:g} on a log scale"
             yield Finding(("range",), found, "bounds of one sign, neither of them 0")
+        elif self.whole and not (low.is_integer() and high.is_integer()):
+            found = f"{low:g} to {high:g} with whole numbers alone"
+            yield Finding(("range",), found, "whole bounds")
 
 
 class Grid(Model):
@@ -222,7 +225,13 @@ class Experiment(Model):
     def _coherent(self) -> Experiment:
         refuse(
             "experiment",
-            [*self._names(), *self._seeds(), *self._design_findings(), *self._compared()],
+            [
+                *self._names(),
+                *self._seeds(),
+                *size_findings(self),
+                *self._design_findings(),
+                *self._compared(),
+            ],
         )
         return self
 
@@ -244,19 +253,9 @@ class Experiment(Model):
             yield Finding(("replications",), found, f"at most {SEEDS_OF_CELL:,}")
 
     def _names(self) -> Iterator[Finding]:
-        """Yield columns that are named twice."""
-        seen: dict[str, str] = dict.fromkeys(TAKEN, "the table of runs itself")
-        for number, factor in enumerate(self.factors):
-            if factor.column in seen:
-                found = f"'{factor.column}', a column of {seen[factor.column]}"
-                key = "name" if factor.name else "path"
-                yield Finding(("factors", number, key), found, "a name of its own")
-            seen[factor.column] = f"factor {number}"
-        for number, metric in enumerate(self.metrics):
-            if metric.name in seen:
-                found = f"'{metric.name}', a column of {seen[metric.name]}"
-                yield Finding(("metrics", number), found, "a name of its own")
-            seen[metric.name] = f"metric {number}"
+        listed = self.design if self.design.kind == "list" else None
+        yield from name_findings(self.factors, self.metrics, listed)
+        yield from path_findings(self.factors)
 
     def _design_findings(self) -> Iterator[Finding]:
         kind = self.design.kind

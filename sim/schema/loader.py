@@ -128,3 +128,21 @@ def _need_mapping(data: Any, source: Source, root: type[BaseModel]) -> None:
         found = "an empty file" if data is None else show(data)
         allowed = "a mapping with keys " + ", ".join(root.model_fields)
         raise ScenarioError(Problem(source.file, line, column, "file", found, allowed))
+    if root is not Scorecard:
+        _need_kind(data, source, root)
+
+
+MARKS: dict[type[BaseModel], tuple[str, str, str]] = {
+    Scenario: ("markets", "a scenario", "run"),
+    Experiment: ("metrics", "an experiment", "sweep"),
+}
+"""Key that one kind of file needs and the other has not; its kind; the verb for it."""
+
+
+def _need_kind(data: dict[str, Any], source: Source, root: type[BaseModel]) -> None:
+    """Refuse a scenario in place of an experiment, and the other way round."""
+    for other, (key, found, verb) in MARKS.items():
+        if other is not root and key in data and MARKS[root][0] not in data:
+            line, column = source.place((key,))
+            allowed = f"{MARKS[root][1]}; '{source.file}' is for 'liqsim {verb}'"
+            raise ScenarioError(Problem(source.file, line, column, "file", found, allowed))

@@ -46,6 +46,23 @@ def test_text_is_a_table_by_cell(place: Path) -> None:
     assert again(place, "--quiet").stderr == ""
 
 
+def test_runs_without_a_value_are_told(tmp_path: Path) -> None:
+    """A mean of what is left is no mean of all runs."""
+    factors = [{"path": "shocks.0.return", "name": "fall", "values": [-0.01]}]
+    metrics = [{"name": "ratio", "value": "1 / shortfall"}]
+    file = write(tmp_path, factors=factors, metrics=metrics)
+    found = invoke("sweep", file, "--out", tmp_path / "out", "--workers", 1)
+    assert found.exit_code == 0
+    assert "ratio has no value in 1 of 1 runs; its means are those of the others" in found.stderr
+    assert "running falls: 1 cell, 1 run\n" in found.stderr
+
+
+def test_an_experiment_that_lacks_its_scenario_is_still_an_experiment(tmp_path: Path) -> None:
+    found = invoke("validate", write(tmp_path, scenario=None))
+    assert found.exit_code == 3
+    assert "scenario: found nothing; allowed: a value: 'scenario' is required" in found.stderr
+
+
 def test_json_is_one_document(place: Path) -> None:
     found = again(place, "--json", "--quiet", "--fail-if", "mean(sold) > 40")
     document = json.loads(found.stdout)
@@ -131,6 +148,16 @@ def test_failed_runs_are_told_and_tried_again_where_asked(
     assert len((tmp_path / "out/falls/journal.jsonl").read_text("utf-8").splitlines()) == 6
     document = json.loads(invoke(*command, "--retry-failed", "--json").stdout)
     assert (document["failed"], document["done_before"]) == (0, 4)
+
+
+def test_figures_are_drawn_where_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(again(place, "--json").stdout)["figures"] == []
+    drawn = [Path("out/falls/figures/a.svg"), Path("out/falls/figures/a.png")]
+    monkeypatch.setattr("sim.experiments.plots.Plots.save", lambda _: drawn)
+    assert json.loads(again(place, "--figures", "--json").stdout)["figures"] == list(
+        map(str, drawn)
+    )
+    assert f"figure:  {drawn[0]}\n" in again(place, "--figures").stdout
 
 
 def test_validate_accepts_experiments_beside_scenarios(tmp_path: Path) -> None:

@@ -173,3 +173,19 @@ def test_seeds_are_common_or_each_their_own(tmp_path: Path) -> None:
 def test_the_seed_is_the_scenarios_own_where_none_is_given(tmp_path: Path) -> None:
     assert plan(tmp_path).seed == 7
     assert plan(tmp_path, seed=0).seed == 0
+
+
+@pytest.mark.parametrize("kind", ["latin_hypercube", "sobol"])
+def test_whole_numbers_have_equal_shares_the_ends_too(kind: str) -> None:
+    found = cells({"kind": kind, "cells": 512}, {"range": [1, 4], "whole": True})
+    counts = np.bincount(column(found, "x.a"), minlength=5)
+    assert counts.tolist() == [0, 128, 128, 128, 128]
+
+
+def test_whole_levels_of_a_grid_meet_both_ends() -> None:
+    for low, high, levels in ((0, 10, 11), (0, 10, 6), (1, 100, 2), (-5, 5, 3)):
+        factor = Factor.model_validate(
+            {"path": "x", "range": [low, high], "levels": levels, "whole": True}
+        )
+        step = (high - low) // (levels - 1)
+        assert levels_of(factor) == list(range(low, high + 1, step))

@@ -53,7 +53,7 @@ def test_a_gate_is_a_condition_on_statistics_of_runs(text: str, holds: bool) -> 
         ("shortfall > 1", "say which statistic of it, as in mean"),
         ("mean(shortfal) > 1", "did you mean 'shortfall'"),
         ("mean(shortfall)", "is a number, not a condition"),
-        ("p100(shortfall) > 1", "no function 'p100'"),
+        ("p100(shortfall) > 1", "no function 'p100'; there are: mean, median, share, p95"),
         ("mean(mean(shortfall)) > 1", "within another statistic"),
         ("mean(shortfall, half) > 1", "takes one argument"),
         ("mean(shortfall > 1", "is not closed"),
@@ -102,9 +102,11 @@ def test_questions_are_answered_in_sql(folder: Path) -> None:
         ("SELECT shortfal FROM runs", "shortfall"),
         ("SELEC 1", "syntax error"),
         ("SELECT * FROM read_csv('/etc/passwd')", "disabled by configuration"),
-        ("COPY runs TO 'x.csv'", "disabled by configuration"),
-        ("ATTACH 'x.db'", "disabled by configuration"),
-        ("SET enable_external_access = true", "configuration has been locked"),
+        ("COPY runs TO 'x.csv'", "COPY, which changes something"),
+        ("ATTACH 'x.db'", "ATTACH, which changes something"),
+        ("SET enable_external_access = true", "SET, which changes something"),
+        ("DELETE FROM runs", "DELETE, which changes something"),
+        ("SELECT 1; DROP TABLE runs", "DROP, which changes something"),
         ("", "a question"),
         ("-- nothing", "a question"),
     ],
@@ -114,11 +116,13 @@ def test_questions_that_cannot_be_answered(folder: Path, sql: str, words: str) -
         ask(folder, sql)
 
 
-def test_questions_change_nothing(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "sql", ["SUMMARIZE runs", "PIVOT runs ON fall USING sum(sold)", "FROM runs"]
+)
+def test_questions_of_duckdbs_own_kind_change_nothing(folder: Path, sql: str) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    ask(folder, "DELETE FROM runs; SELECT count(*) FROM runs")
+    assert len(ask(folder, sql))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert len(ask(folder, "FROM runs")) == 4
 
 
 def test_query_prints_text_or_json(folder: Path) -> None:
@@ -132,10 +136,22 @@ def test_query_prints_text_or_json(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("nothing", "no such folder"), (".", "a folder without experiment.json")]
+    ("name", "words"),
+    [
+        ("nothing", "no such folder"),
+        (".", "a folder without experiment.json"),
+        ("out", "did you mean '{place}/out/falls'?"),
+        ("out/falls/runs.parquet", "found a file; allowed: the folder"),
+        ("out/falls/runs.parquet", "did you mean '{place}/out/falls'?"),
+    ],
 )
 def test_query_of_no_experiment_is_one_message(tmp_path: Path, name: str, words: str) -> None:
+    folder = tmp_path / "out" / "falls"
+    folder.mkdir(parents=True)
+    for file in ("experiment.json", "runs.parquet"):
+        (folder / file).write_text("{}", encoding="utf-8")
     found = invoke("query", tmp_path / name, "FROM runs")
+    words = words.format(place=tmp_path)
     assert found.exit_code == 3
     assert words in found.stderr
     assert "Traceback" not in found.output

@@ -125,7 +125,7 @@ def test_words_and_whole_numbers_are_chosen(tmp_path: Path) -> None:
 name: words
 factors:
   - {path: name, name: word, values: [bad, good, worse]}
-  - {path: seed, name: n, range: [0, 20], whole: true}
+  - {path: markets.0.impact.coefficient, name: n, range: [1, 20], whole: true}
 metrics: [shortfall]
 optimise: {objectives: [{minimise: mean(shortfall + n / 10)}], trials: 60, population: 10}
 """

@@ -108,22 +108,26 @@ reverse: {{condition: shortfall > 0, tolerance: 0.001}}
 def test_a_whole_factor_is_halved_down_to_neighbours(tmp_path: Path) -> None:
     text = """
 name: whole
-factors: [{path: seed, name: n, range: [0, 1000], whole: true}]
+factors: [{path: markets.0.impact.coefficient, name: n, range: [1, 1000], whole: true}]
 metrics: [shortfall]
 reverse: {condition: shortfall >= 377, tolerance: 0.0001}
 """
-    result = search(tmp_path, text, lambda values, seed: {"shortfall": values["seed"]})
+
+    def outcome(values: dict[str, Any], seed: int) -> dict[str, Any]:
+        return {"shortfall": values["markets.0.impact.coefficient"]}
+
+    result = search(tmp_path, text, outcome)
     answer = result.answers[0]
     assert (answer.below["n"], answer.point["n"]) == (376, 377)
     assert len(result.runs) == len(set(result.runs["n"]))
 
 
 def test_a_factor_with_one_value_keeps_it(tmp_path: Path) -> None:
-    fixed = "factors: [{path: seed, name: fixed, values: [17]}, "
+    fixed = "factors: [{path: markets.0.impact.coefficient, name: fixed, values: [17]}, "
     seen: set[int] = set()
 
     def outcome(values: dict[str, Any], seed: int) -> dict[str, Any]:
-        seen.add(values["seed"])
+        seen.add(values["markets.0.impact.coefficient"])
         return noisy(values, seed)
 
     answer = search(tmp_path, NOISY.replace("factors: [", fixed), outcome).answers[0]
@@ -406,5 +410,5 @@ def test_a_sweep_file_has_nothing_to_reverse(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_no_workers_are_refused(tmp_path: Path, workers: int) -> None:
-    with pytest.raises(ValueError, match="workers must be at least 1"):
+    with pytest.raises(ValueError, match=r"workers is .*; allowed: a whole number from 1 on"):
         reverse(written(tmp_path, NOISY), out=tmp_path, workers=workers)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from sim.core.lexer import ExpressionError
 from sim.experiments.statistics import (
     TooFewRunsError,
     expected_shortfall,
@@ -112,6 +113,29 @@ def test_intervals_cover_as_often_as_they_say() -> None:
     normal = generator.normal(size=(500, 8))
     covered = sum(one.low <= 0 <= one.high for one in map(mean_interval, normal))
     assert abs(covered - 475) <= 4 * math.sqrt(500 * 0.95 * 0.05)
+
+
+@pytest.mark.parametrize(("probability", "runs"), [(0.9, 37), (0.95, 200)])
+def test_an_expected_shortfall_is_covered_from_the_fewest_runs_on(
+    probability: float, runs: int
+) -> None:
+    """Exponential: ES = 1 - ln(1 - p). The largest of few runs often lies below it."""
+    generator = np.random.Generator(np.random.PCG64(5))
+    truth = 1 - math.log(1 - probability)
+    found = [
+        expected_shortfall(sample, probability)
+        for sample in generator.exponential(size=(400, runs))
+    ]
+    covered = sum(one.low <= truth <= one.high for one in found)
+    assert abs(covered - 380) <= 4 * math.sqrt(400 * 0.95 * 0.05)
+
+
+def test_a_share_is_taken_of_conditions_alone() -> None:
+    found = statistic("share")
+    assert found is not None
+    assert found([0.0, 1.0, 1.0, 1.0]) == 0.75
+    with pytest.raises(ExpressionError, match=r"such as share\(shortfall > 0\)"):
+        found([0.0, 2.5e6])
 
 
 def test_too_few_runs_for_a_tail_are_refused() -> None:

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
 from sim.core.errors import RunError, ScenarioError
 from sim.experiments import store as stores
 from sim.experiments.aggregate import by_cell
+from sim.experiments.query import ask
 from sim.experiments.store import Store
 from sim.experiments.sweep import SweepResult, sweep
-from sim.experiments.table import read_runs
+from sim.experiments.table import from_runs, read_runs
 from tests.cli.command import SMALL
 from tests.experiments.base import plan, untimed, write
 
@@ -156,6 +158,29 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     assert found == "years of work"
 
 
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"experiment": 3}', '{"experiment": {}, "columns": {"factors": {}}}']
+)
+def test_a_damaged_identity_is_told_and_left_alone(copied: Path, text: str) -> None:
+    (copied / "experiment.json").write_text(text, encoding="utf-8")
+    for attempt in (lambda: read_runs(copied), lambda: again(copied)):
+        with pytest.raises(ScenarioError, match=r"experiment.json: file: found"):
+            attempt()
+    assert (copied / "experiment.json").read_text(encoding="utf-8") == text
+
+
+def test_a_program_killed_while_it_claimed_its_folder_left_nothing_in_the_way(
+    done: SweepResult, copied: Path
+) -> None:
+    """Before the folder is an experiment's the file that says so stands beside its place."""
+    text = (copied / "experiment.json").read_text(encoding="utf-8")
+    (copied / "experiment.json").unlink()
+    (copied / "journal.jsonl").unlink()
+    (copied / ".experiment.json.part").write_text(text[:40], encoding="utf-8")
+    same(again(copied)[0], done)
+    assert not (copied / ".experiment.json.part").exists()
+
+
 def cut_off(lines: list[str]) -> list[str]:
     return [*lines[:-1], lines[-1][:-9]]
 
@@ -206,6 +231,46 @@ def test_a_table_is_made_anew_where_it_is_missing_broken_or_behind(
     lines = lines_of(copied)
     (copied / "journal.jsonl").write_text("".join(lines[:5]), encoding="utf-8")
     assert len(read_runs(copied)) == 5
+
+
+def test_a_table_damaged_behind_its_beginning_is_made_anew(
+    copied: Path,
+) -> None:
+    """Its first rows can be read, as those of a large table whose disk has a bad spot."""
+    table = copied / "runs.parquet"
+    wanted = read_runs(copied)
+    sound, read = table.read_bytes(), []
+
+    def damaged(runs: str) -> pd.DataFrame:
+        read.append(runs)
+        if len(read) == 1:
+            raise duckdb.InvalidInputException("corrupt page")
+        return wanted
+
+    pd.testing.assert_frame_equal(from_runs(copied, damaged), wanted)
+    assert len(read) == 2
+    assert table.read_bytes() == sound
+
+
+def test_a_folder_that_cannot_be_written_is_still_read(
+    copied: Path, done: SweepResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the copy of another's results, whose times of change the copying lost."""
+    monkeypatch.setattr("sim.experiments.table.os.access", lambda *_: False)
+    pd.testing.assert_frame_equal(untimed(read_runs(copied)), untimed(done.frame))
+    assert len(ask(copied, "SELECT * FROM runs")) == 8
+    assert not (copied / "runs.parquet").exists()
+
+
+def test_tables_that_a_crash_left_half_made_are_cleared_away(copied: Path) -> None:
+    old, new = copied / ".runs-old", copied / ".runs-new"
+    for left in (old, new):
+        left.mkdir()
+        (left / "runs.parquet").write_bytes(b"PAR1")
+    os.utime(old, (1e9, 1e9))
+    read_runs(copied)
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_equal_journals_make_equal_tables(copied: Path) -> None:
@@ -298,6 +363,26 @@ def test_without_locks_a_store_still_works(tmp_path: Path, monkeypatch: pytest.M
         assert store.finished == 0
 
 
+def test_a_file_system_without_locks_takes_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of clusters; another failure of a lock is told."""
+
+    def fails(code: int) -> Callable[..., None]:
+        def flock(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        return flock
+
+    store = Store(tmp_path / "out", plan(tmp_path))
+    monkeypatch.setattr("sim.experiments.locking.fcntl.flock", fails(errno.ENOSYS))
+    with store:
+        assert store.finished == 0
+    monkeypatch.setattr("sim.experiments.locking.fcntl.flock", fails(errno.EIO))
+    with pytest.raises(RunError, match="cannot write to"):
+        store.__enter__()
+
+
 def test_a_failed_run_is_a_row_with_stage_and_message(tmp_path: Path) -> None:
     """A book that is not there: found when a run wants it, and the others go on."""
     book = {"accounts": "a.csv", "balances": "b.csv", "positions": "p.csv"}
@@ -368,7 +453,7 @@ def test_factors_of_any_kind_come_back(tmp_path: Path) -> None:
         {"path": "description", "values": ['it\'s "so"', "é"]},
         {"path": "engine.check", "values": [True]},
         {"path": "traders.0.count", "values": [40]},
-        {"path": "seed", "name": "huge", "values": [2**70]},
+        {"path": "venues.alpha.waterfall.0.size", "name": "huge", "values": [2**70]},
         {"path": "markets.0.impact", "name": "law", "values": blocks},
     ]
     metrics = [{"name": 'the "sum", it\'s', "value": "accounts + 1"}]
@@ -380,6 +465,18 @@ def test_factors_of_any_kind_come_back(tmp_path: Path) -> None:
     assert set(frame["huge"]) == {float(2**70)}
     assert [json.loads(text) for text in frame["law"]] == blocks * 2
     assert list(frame['the "sum", it\'s']) == [41.0] * 4
+
+
+def test_names_of_metrics_may_hold_any_sign(tmp_path: Path) -> None:
+    """A bare expression is its own name; none of its signs is a joker."""
+    names = ["fees * 2", "*", "a/b~c", "$x", "[0]", "?", "back\\slash", "two\nlines", 'it\'s "1"']
+    factors = [{"path": "shocks.0.return", "values": [-0.08]}]
+    metrics = [{"name": name, "value": "accounts_liquidated"} for name in names]
+    result = sweep(
+        write(tmp_path, factors=factors, metrics=metrics), out=tmp_path / "out", workers=1
+    )
+    assert result.frame[names].to_numpy().tolist() == [[12.0] * len(names)]
+    assert by_cell(result)[names].to_numpy().tolist() == [[12.0] * len(names)]
 
 
 def test_a_folder_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from ruamel.yaml import YAML
 
 from sim.core.errors import Problem, ScenarioError
 from sim.schema import Experiment, load_experiment
+from sim.schema import load as load_scenario
 from sim.schema.json_schema import experiment_schema, json_schema_text
-from tests.experiments.base import experiment
+from tests.experiments.base import experiment, said, write
 
 EXPERIMENTS = Path(__file__).parents[2] / "scenarios" / "experiments"
 
@@ -64,6 +65,10 @@ def test_defaults() -> None:
         ({"values": [1], "nmae": "x"}, "factors.0.nmae", "did you mean 'name'?"),
         ({"values": [1], "path": []}, "factors.0.path", "at least 1 entry"),
         ({"values": [1], "whole": "yes"}, "factors.0.whole", "true or false"),
+        ({"values": [1.5], "whole": True}, "factors.0.whole", "found whole beside values"),
+        ({"range": [0.4, 3], "levels": 2, "whole": True}, "factors.0.range", "whole bounds"),
+        ({"values": [1], "path": "seed", "name": "s"}, "factors.0.path", "or the key seed of"),
+        ({"range": [0, 1], "levels": 20_000_000}, "factors", "20,000,000 runs of 20,000,000 cells"),
         ({"distribution": {"dist": "normal"}}, "factors.0.distribution", ""),
     ],
 )
@@ -117,12 +122,6 @@ def test_paired_factors_have_as_many_values(tmp_path: Path) -> None:
     assert {problem.path for problem in problems} >= {"factors.2"}
 
 
-def test_two_factors_of_one_path_need_names(tmp_path: Path) -> None:
-    factors = [{"path": "shocks.0.return", "values": [value]} for value in (-0.1, -0.2)]
-    (problem,) = refused(tmp_path, factors=factors)
-    assert problem.path == "factors.1.path"
-
-
 @pytest.mark.parametrize("text", ["", "[]", "just text", "a: b: c"])
 def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "e.yaml"
@@ -159,3 +158,51 @@ def test_schema_refuses_what_the_loader_refuses(keys: dict[str, Any]) -> None:
     validator = Draft202012Validator(experiment_schema())
     assert not list(validator.iter_errors(json.loads(json.dumps(experiment()))))
     assert list(validator.iter_errors(experiment(**keys)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "place", "words"),
+    [
+        ({"metrics": ["fees", {"name": "Fees", "value": "shortfall"}]}, "metrics.1", "of metric 0"),
+        ({"metrics": ["fees", {"name": "fees ±", "value": "fees"}]}, "metrics.1", "of metric 0"),
+        ({"metrics": [{"name": "runs", "value": "fees"}]}, "metrics.0", "the table of runs itself"),
+        ({"metrics": [{"name": " ", "value": "fees"}]}, "metrics.0", "a metric without a name"),
+        ({"factors": None, "design": {"kind": "list", "cells": [{}, {"seed": 1}]}},
+         "design.cells.1.seed", "the table of runs itself"),
+        ({"design": {"kind": "sobol", "cells": 1_000_000}, "replications": 100},
+         "design.cells", "100,000,000 runs of 1,000,000 cells; allowed: at most 10,000,000 runs"),
+    ],
+)  # fmt: skip
+def test_every_column_has_a_name_of_its_own_and_a_table_has_an_end(
+    tmp_path: Path, keys: dict[str, Any], place: str, words: str
+) -> None:
+    (problem,) = refused(tmp_path, **keys)
+    assert problem.path == place
+    assert words in str(problem)
+
+
+def test_a_factor_that_a_later_one_replaces_is_refused(tmp_path: Path) -> None:
+    """Its column would name values that no run had."""
+    inner = {"path": "shocks.0.return", "values": [-0.1]}
+    block = {"path": "shocks.0", "name": "shock", "values": [{"kind": "jump"}]}
+    again = {**inner, "name": "again"}
+    for later in (block, again, inner):
+        problem = refused(tmp_path, factors=[inner, later])[-1]
+        assert problem.path == "factors.1.path"
+        assert "replaces what factor 0 sets" in str(problem)
+    assert len(load(tmp_path, factors=[block, inner]).factors) == 2
+
+
+def test_a_scenario_is_no_experiment_and_is_told_so_once(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    with pytest.raises(ScenarioError) as error:
+        load_experiment(tmp_path / "small.yaml")
+    (problem,) = error.value.problems
+    assert "found a scenario; allowed: an experiment" in str(problem)
+    assert "is for 'liqsim run'" in str(problem)
+    with pytest.raises(ScenarioError, match=r"found an experiment; allowed: a scenario; .*sweep"):
+        load_scenario(file)
+
+
+def test_the_nearest_scenario_beside_an_experiment_is_named(tmp_path: Path) -> None:
+    assert "did you mean 'small.yaml'?" in said(tmp_path, scenario="smal.yaml")
