@@ -236,6 +236,8 @@ def test_the_bundled_comparison_is_sound_and_maps_its_regions(tmp_path: Path) ->
     result = compare(made, out=tmp_path, executor=Known(outcome), workers=1)
     for row in result.frame[result.frame["metric"] == "sold"].to_dict("records"):
         told = "higher" if row["fall"] > -0.15 else "lower"
-        assert row["verdict"] == {"isolated": told, "shared": "the same in every pair"}[row["variant"]]
+        assert (
+            row["verdict"] == {"isolated": told, "shared": "the same in every pair"}[row["variant"]]
+        )
     names = {path.name for path in result.save()}
     assert {"regions-isolated.png", "regions-shared.png", "comparison.png"} <= names
