@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
+from sim.core.arrays import FloatArray
 from sim.report.style import OTHER_COLOUR, SMALL, TINY, Look, house_style, looks, new_figure
 from sim.report.style import save as save_figure
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_FACTORS = 40
 """Factors that are drawn, the strongest ones; all of them are in the table."""
+
+NEAR_X, NEAR_Y = 0.12, 0.1
+"""Dots of a plane that are nearer than these shares of it would have their names on each other."""
 
 LEAST_COLOURED = 0.2
 """Interaction that has the full colour at least, so that a weak one does not look strong."""
@@ -173,14 +178,28 @@ def _plane(rows: pd.DataFrame, metric: str) -> Figure:
         ax.annotate(f"σ = {slope:g} μ*: {said}", (end, slope * end), xytext=(-3, 3),
                     textcoords="offset points", ha="right", fontsize=TINY,
                     color="#666666")  # fmt: skip
-    for name, a, b in zip(short(ordered["factor"].tolist()), x, y, strict=True):
-        ax.annotate(name, (a, b), xytext=(5, 4), textcoords="offset points", fontsize=SMALL)
+    _named(ax, short(ordered["factor"].tolist()), x / right, y / top, x, y)
     ax.set_xlim(0.0, right)
     ax.set_ylim(min(0.0, -0.03 * top), top)
     ax.set_xlabel("μ*: mean size of the effect of the whole range, in units of the metric")
     ax.set_ylabel("σ: how much the effect varies")
     ax.set_title(metric, loc="left")
+    ax.yaxis.get_offset_text().set_x(-0.06)  # beside the title, not on it
     return drawn
+
+
+def _named(
+    ax: Axes, names: Sequence[str], right: FloatArray, up: FloatArray, x: FloatArray, y: FloatArray
+) -> None:
+    """Name the dots of a plane, those below a near one from below; right, up in shares of it."""
+    for k, name in enumerate(names):
+        near = (np.abs(right - right[k]) < NEAR_X) & (np.abs(up - up[k]) < NEAR_Y)
+        below = bool((near & ((up > up[k]) | ((up == up[k]) & (np.arange(up.size) < k)))).any())
+        text = ax.annotate(
+            name, (x[k], y[k]), xytext=(5, -4 if below else 4), textcoords="offset points",
+            va="top" if below else "bottom", fontsize=SMALL,
+        )  # fmt: skip
+        text.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
 
 
 def short(names: Sequence[str], most: int = 28) -> list[str]:
