@@ -51,8 +51,9 @@ class CompareResult:
 
     @property
     def factors(self) -> list[str]:
-        """Columns of the factors, without the variant."""
-        return [name for name in self.sweep.factors if name != VARIANT]
+        """Columns of the factors that vary, without the variant."""
+        fixed = {f.column for f in self.sweep.plan.experiment.factors if len(f.values or ()) == 1}
+        return [name for name in self.sweep.factors if name != VARIANT and name not in fixed]
 
     @cached_property
     def frame(self) -> pd.DataFrame:

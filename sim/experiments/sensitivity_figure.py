@@ -188,6 +188,7 @@ def _plane(rows: pd.DataFrame, metric: str) -> Figure:
     ax.set_xlabel("μ*: mean size of the effect of the whole range, in units of the metric")
     ax.set_ylabel("σ: how much the effect varies")
     ax.set_title(metric, loc="left")
+    ax.yaxis.get_offset_text().set_x(-0.06)  # beside the title, not on it
     return drawn
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -71,6 +72,7 @@ def perform(task: Task) -> Row:
         _fill(row, task)
     except WHATEVER as error:
         row["message"] = _message(error)
+    gc.collect(1)  # a world refers to itself: few objects, large arrays, which else would pile up
     row["wall_seconds"] = time.perf_counter() - began
     row["worker"] = os.getpid()
     return row

@@ -269,6 +269,24 @@ def test_the_bundled_comparison_is_sound_and_maps_its_regions(tmp_path: Path) ->
 
     result = compare(made, out=tmp_path, executor=Known(outcome), workers=1)
     for row in result.frame[result.frame["metric"] == "sold"].to_dict("records"):
-        assert row["verdict"] == ("lower" if row["fall"] > -0.15 else "higher")
+        told = "higher" if row["fall"] > -0.15 else "lower"
+        assert (
+            row["verdict"] == {"isolated": told, "shared": "the same in every pair"}[row["variant"]]
+        )
     names = {path.name for path in result.save()}
-    assert {"regions-cross.png", "regions-shared.png", "comparison.png"} <= names
+    assert {"regions-isolated.png", "regions-shared.png", "comparison.png"} <= names
+
+
+def test_a_factor_with_one_value_is_no_axis_of_the_map(tmp_path: Path) -> None:
+    made = prepare(ROOT / "scenarios" / "experiments" / "local-or-shared.yaml")
+
+    def outcome(overrides: dict[str, Any], seed: int) -> dict[str, Any]:
+        figure = drawn(seed) + ("traders.0.top_up" in overrides)
+        return {
+            "liquidated_notional": figure, "shortfall": figure, "traders_liquidated": figure,
+            "venues": {"beta": {"liquidated_notional": figure}},
+        }  # fmt: skip
+
+    result = compare(made, out=tmp_path, executor=Known(outcome), workers=1)
+    assert result.factors == ["fall_on_alpha", "fall_on_beta"]
+    assert "regions-shared.png" in {path.name for path in result.save()}
