@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.cli.options import Json, Quiet, pairs, result_folder
-from sim.cli.run import SET_EXAMPLE, Out, Overrides
+from sim.cli.options import Json, Quiet
+from sim.cli.run import Out, Overrides
 from sim.cli.sweep import Dask, ExperimentFile, RetryFailed, Workers
 
 if TYPE_CHECKING:
@@ -30,32 +30,15 @@ def calibrate(
 
     The same command again goes on where this one stopped.
     """
-    from sim.cli.bundled import find_experiment, find_scenario
-    from sim.cli.console import emit_json, say
-    from sim.cli.searching import run_search, write_result
+    from sim.cli.console import say
+    from sim.cli.searching import Settings, run_search, show_result
     from sim.experiments.calibrate import calibrate as search
     from sim.experiments.calibrate_plan import prepare_calibration
 
-    values = pairs(overrides or (), "--set", SET_EXAMPLE)
-    result_folder(out)
-    plan = prepare_calibration(find_experiment(file), find_scenario, values)
-    result = run_search(
-        plan,
-        out,
-        workers,
-        dask,
-        lambda n, where, watch: search(
-            plan, out=out, workers=n, executor=where, watch=watch, retry_failed=retry_failed
-        ),
-        quiet=quiet,
-    )
-    document = _document(result)
-    write_result(result.folder, document, result.figure(), "calibration")
+    asked = Settings(file, overrides, out, workers, dask, retry_failed, as_json, quiet)
+    result = run_search(prepare_calibration, search, asked)
     result.save()
-    if as_json:
-        emit_json({**document, "folder": str(result.folder), "done_before": result.done_before})
-    else:
-        _print(result)
+    show_result(result, _document(result), "calibration", _print, asked)
     for text in result.remarks:
         say(f"note: {text}")
 
@@ -121,4 +104,3 @@ def _print(result: CalibrateResult) -> None:
     if ties:
         emit_table("rank correlations in the sample", ["parameter", "with", "r"], ties, left=2)
     emit(f"{len(result.runs):,} runs, {len(result.tried):,} settings tried for the fit; ")
-    emit(f"results: {result.folder}\n")

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.cli.options import Json, Quiet, pairs, result_folder
-from sim.cli.run import SET_EXAMPLE, Out, Overrides
+from sim.cli.options import Json, Quiet
+from sim.cli.run import Out, Overrides
 from sim.cli.sweep import Dask, ExperimentFile, RetryFailed, Workers
 
 if TYPE_CHECKING:
@@ -30,32 +30,13 @@ def reverse(
 
     The same command again goes on where this one stopped.
     """
-    from sim.cli.bundled import find_experiment, find_scenario
-    from sim.cli.console import emit, emit_json
-    from sim.cli.searching import run_search, write_result
+    from sim.cli.searching import Settings, run_search, show_result
     from sim.experiments.reverse import reverse as search
     from sim.experiments.reverse_plan import prepare_reverse
 
-    values = pairs(overrides or (), "--set", SET_EXAMPLE)
-    result_folder(out)
-    plan = prepare_reverse(find_experiment(file), find_scenario, values)
-    result = run_search(
-        plan,
-        out,
-        workers,
-        dask,
-        lambda n, where, watch: search(
-            plan, out=out, workers=n, executor=where, watch=watch, retry_failed=retry_failed
-        ),
-        quiet=quiet,
-    )
-    document = _document(result)
-    write_result(result.folder, document, result.figure(), "reverse")
-    if as_json:
-        emit_json({**document, "folder": str(result.folder), "done_before": result.done_before})
-        return
-    _print(result)
-    emit(f"results: {result.folder}\n")
+    asked = Settings(file, overrides, out, workers, dask, retry_failed, as_json, quiet)
+    result = run_search(prepare_reverse, search, asked)
+    show_result(result, _document(result), "reverse", _print, asked)
 
 
 def _document(result: ReverseResult) -> dict[str, Any]:
