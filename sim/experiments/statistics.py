@@ -201,6 +201,8 @@ def expected_shortfall(values: ArrayLike, probability: float, level: float = LEV
     threshold = float(sample[min(math.floor(mass + 1e-9), sample.size - 1)])
     beyond = np.maximum(sample - threshold, 0.0)
     value = threshold + float(beyond.sum()) / mass
+    if mass <= 1.0 + 1e-9:  # one run says nothing of its own luck
+        return Estimate(value, math.nan, math.nan, sample.size)
     spread = float(beyond.std(ddof=1)) * math.sqrt(sample.size) / mass
     half = float(student.ppf(0.5 + level / 2, max(0.4 * mass, 1.0))) * spread
     return Estimate(value, value - half, value + half, sample.size)

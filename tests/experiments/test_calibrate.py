@@ -232,7 +232,7 @@ def test_words_are_said_to_have_no_order_for_cmaes(tmp_path: Path) -> None:
     words = FALL + "\n  - {path: name, name: kind, values: [one, two, three]}"
     result = fitted(tmp_path, level, factors=words, trials=8)
     assert any(text.startswith("kind: words have no order") for text in result.remarks)
-    numbers = FALL + "\n  - {path: seed, name: kind, values: [1, 2, 3]}"
+    numbers = FALL + "\n  - {path: clock.horizon, name: kind, values: [1, 2, 3]}"
     result = fitted(tmp_path, level, factors=numbers, trials=8, out="numbers")
     assert not any("words have no order" in text for text in result.remarks)
 
