@@ -31,6 +31,9 @@ class Sizes:
     times: int
     starts: int
     network: tuple[int, int]
+    sweep: tuple[int, int, int]
+    many: int
+    rows: tuple[int, int]
 
 
 FULL = Sizes(
@@ -49,6 +52,9 @@ FULL = Sizes(
     times=5,
     starts=3,
     network=(5_000, 50_000),
+    sweep=(10_000, 1_800, 40),
+    many=100,
+    rows=(1_000, 50_000),
 )
 """The sizes of the targets."""
 
@@ -68,6 +74,9 @@ QUICK = Sizes(
     times=2,
     starts=1,
     network=(500, 2_500),
+    sweep=(200, 60, 6),
+    many=6,
+    rows=(100, 2_000),
 )
 """Small sizes, to see that everything works."""
 
@@ -198,6 +207,44 @@ def b8(sizes: Sizes) -> tuple[list[Figure], Details]:
     return figures, done
 
 
+def b9(sizes: Sizes) -> tuple[list[Figure], Details]:
+    """What a run of an experiment costs beside the run itself."""
+    accounts, seconds, runs = sizes.sweep
+    done = run_job("overhead", accounts=accounts, seconds=seconds, runs=runs)
+    figures = [
+        Figure("b9", "run", 1e3 * done["run_seconds"], "ms"),
+        Figure("b9", "beyond the run", 1e3 * done["beyond_seconds"], "ms", 20.0),
+        Figure("b9", "failed runs", done["failed"], "runs", 0.0),
+    ]
+    return figures, done
+
+
+def b10(sizes: Sizes) -> tuple[list[Figure], Details]:
+    """A thousand runs on all cores, from the time of fewer."""
+    accounts, seconds, _ = sizes.sweep
+    done = run_job("many", accounts=accounts, seconds=seconds, runs=sizes.many)
+    figures = [
+        Figure("b10", "workers", done["workers"], "processes"),
+        Figure("b10", "run", done["run_seconds"], "s"),
+        Figure("b10", "processor time of a run", done["processor_seconds"] / done["runs"], "s"),
+        Figure("b10", "1,000 runs", 1e3 * done["wall_seconds"] / done["runs"], "s", 360.0),
+    ]
+    return figures, done
+
+
+def b11(sizes: Sizes) -> tuple[list[Figure], Details]:
+    """Memory of the process that collects rows, as their number grows."""
+    few, many = (run_job("parent", runs=runs) for runs in sizes.rows)
+    more = many["runs"] - few["runs"]
+    figures = [
+        Figure("b11", "memory of a row", (many["peak_bytes"] - few["peak_bytes"]) / more, "bytes",
+               64.0),
+        Figure("b11", "with the table", many["peak_bytes_with_table"] / 1e6, "MB"),
+        Figure("b11", "taking a row", 1e3 * many["seconds_per_row"], "ms"),
+    ]  # fmt: skip
+    return figures, {"few": few, "many": many}
+
+
 def floor(sizes: Sizes) -> tuple[list[Figure], Details]:
     """The least that a revaluation costs: the bytes it moves."""
     done = run_job("floor", accounts=sizes.million, times=sizes.times)
@@ -214,6 +261,6 @@ def floor(sizes: Sizes) -> tuple[list[Figure], Details]:
 
 BENCHMARKS: dict[str, Benchmark] = {
     "b1": b1, "b2": b2, "b3": b3, "b4": b4, "b5": b5, "b6": b6, "b7": b7, "b8": b8,
-    "floor": floor,
+    "b9": b9, "b10": b10, "b11": b11, "floor": floor,
 }  # fmt: skip
 """All benchmarks by name, in the order in which they run."""

@@ -35,27 +35,28 @@ def day(accounts: int, seconds: int = DAY_SECONDS, *, crash: bool = True) -> Sce
     Depth and funds grow with the number of accounts, so that the cascade is the same at every
     size. A shorter day has the same noise per tick and the same crash in proportion.
     """
+    return sim.load(DAY, overrides(accounts, seconds, crash=crash))
+
+
+def overrides(accounts: int, seconds: int, *, crash: bool = True) -> dict[str, Any]:
+    """Return the values by path that make the file of the day one of another size."""
     full = sim.load(DAY)
     cohorts = _cohorts(full)
     share = accounts / sum(cohort.count for cohort in cohorts)
-    overrides: dict[str, Any] = {"clock.horizon": f"{seconds}s"}
-    overrides |= {
-        f"traders.{k}.count": round(cohort.count * share) for k, cohort in enumerate(cohorts)
-    }
+    found: dict[str, Any] = {"clock.horizon": f"{seconds}s"}
+    found |= {f"traders.{k}.count": round(cohort.count * share) for k, cohort in enumerate(cohorts)}
     for k, market in enumerate(full.markets):
-        overrides[f"markets.{k}.impact.adv"] = market.impact.model_dump()["adv"] * share
+        found[f"markets.{k}.impact.adv"] = market.impact.model_dump()["adv"] * share
     for name, venue in full.venues.items():
-        overrides[f"venues.{name}.waterfall.0.size"] = (
-            venue.waterfall[0].model_dump()["size"] * share
-        )
+        found[f"venues.{name}.waterfall.0.size"] = venue.waterfall[0].model_dump()["size"] * share
     first, stop = crash_of(seconds)
     for k, shock in enumerate(full.shocks):
         if shock.kind == "ramp":
-            overrides[f"shocks.{k}.at"] = f"{first - 1}s"
-            overrides[f"shocks.{k}.duration"] = f"{stop - first}s"
+            found[f"shocks.{k}.at"] = f"{first - 1}s"
+            found[f"shocks.{k}.duration"] = f"{stop - first}s"
             if not crash:
-                overrides[f"shocks.{k}.return"] = 0.0
-    return sim.load(DAY, overrides)
+                found[f"shocks.{k}.return"] = 0.0
+    return found
 
 
 def positions(scenario: Scenario) -> int:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import building, contagion, contest, running, worst
+from benchmarks import building, contagion, contest, running, sweeping, worst
 
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "run": running.run,
@@ -21,6 +21,9 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "build_book": building.build_book,
     "floor": building.floor,
     "contagion": contagion.contagion,
+    "overhead": sweeping.overhead,
+    "many": sweeping.many,
+    "parent": sweeping.parent,
 }
 """Jobs by name."""
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sim.engine import Result, margin_table, replay, run
     from sim.engine.state import state
     from sim.experiments import counterfactual, systemic_importance
+    from sim.experiments.sweep import sweep
     from sim.schema import Scenario, load, load_text
 
 _HOME = {
@@ -54,6 +55,7 @@ _HOME = {
     "replay": "sim.engine",
     "run": "sim.engine",
     "state": "sim.engine.state",
+    "sweep": "sim.experiments.sweep",
     "systemic_importance": "sim.experiments",
 }
 
@@ -80,6 +82,7 @@ __all__ = [
     "replay",
     "run",
     "state",
+    "sweep",
     "systemic_importance",
 ]
 

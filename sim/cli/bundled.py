@@ -1,4 +1,4 @@
-"""Scenario files: the user's own by path, the bundled ones by name."""
+"""Scenario and experiment files: the user's own by path, the bundled ones by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from sim.core.errors import Problem, ScenarioError
 
 SUFFIXES = (".yaml", ".yml")
+EXPERIMENTS = "experiments"
+"""Folder of the bundled experiments within that of the scenarios."""
 
 
 def folder() -> Path | None:
@@ -33,9 +35,19 @@ def bundled() -> dict[str, Path]:
     root = folder()
     if root is None:
         return {}
-    files = (path for path in root.rglob("*") if path.suffix in SUFFIXES and _is_scenario(path))
+    paths = (path for path in root.rglob("*") if path.suffix in SUFFIXES)
+    files = (path for path in paths if _has_key(path, "markets"))
     named = {path.relative_to(root).with_suffix("").as_posix(): path for path in files}
     return dict(sorted(named.items()))
+
+
+def bundled_experiments() -> dict[str, Path]:
+    """Return the bundled experiment files by name, sorted."""
+    root = folder()
+    if root is None:
+        return {}
+    files = sorted((root / EXPERIMENTS).glob("*"))
+    return {path.stem: path for path in files if path.suffix in SUFFIXES}
 
 
 def find(file: str) -> Path:
@@ -46,18 +58,44 @@ def find(file: str) -> Path:
     ScenarioError
         If there is no such file, or it is a folder; the problem names the bundled scenarios.
     """
+    return _found(file, bundled(), "scenario")
+
+
+def find_experiment(file: str) -> Path:
+    """Return the path of an experiment that is named by path or by bundled name.
+
+    Raises
+    ------
+    ScenarioError
+        As :func:`find`.
+    """
+    return _found(file, bundled_experiments(), "experiment")
+
+
+def is_experiment(file: str) -> bool:
+    """Whether a name or path is an experiment's and not a scenario's.
+
+    A file that cannot be read is called a scenario.
+    """
+    path = Path(file)
+    if path.exists():
+        return not path.is_dir() and any(_has_key(path, key) for key in ("scenario", "metrics"))
+    return file not in bundled() and file in bundled_experiments()
+
+
+def _found(file: str, known: dict[str, Path], kind: str) -> Path:
     path = Path(file)
     if path.is_file() or (path.exists() and not path.is_dir()):
         return path
-    known = bundled()
     if file in known:
         return known[file]
-    raise ScenarioError(_missing(file, path, list(known)))
+    raise ScenarioError(_missing(file, path, list(known), kind))
 
 
-def _missing(file: str, path: Path, known: list[str]) -> Problem:
+def _missing(file: str, path: Path, known: list[str], kind: str) -> Problem:
     names = ", ".join(known) if known else "none"
-    allowed = f"a scenario file, or the name of a bundled scenario ({names})"
+    article = "an" if kind[0] in "aeiou" else "a"
+    allowed = f"{article} {kind} file, or the name of a bundled {kind} ({names})"
     if path.is_dir():
         return Problem(file, None, None, "FILE", "a folder", allowed, _inside(path))
     beside = [str(path.with_name(name)) for name in _names(path.parent)]
@@ -81,10 +119,15 @@ def _inside(path: Path) -> str | None:
     return str(path / names[0]) if names else None
 
 
-def _is_scenario(path: Path) -> bool:
-    """Whether a file of the bundled folder is a scenario and not an experiment or a table."""
+def _has_key(path: Path, key: str) -> bool:
+    """Whether a line of a file begins with a key: what kind of file it is, without reading it."""
     try:
         with path.open(encoding="utf-8") as stream:
-            return any(line.startswith("markets:") for line in stream)
-    except OSError:
+            return any(line.startswith(f"{key}:") for line in stream)
+    except (OSError, ValueError):
         return False
+
+
+def find_scenario(name: str) -> Path:
+    """Return the bundled scenario that an experiment names, or the name as a path."""
+    return bundled().get(name, Path(name))

@@ -16,17 +16,19 @@ class Section(StrEnum):
     """What can be listed."""
 
     SCENARIOS = "scenarios"
+    EXPERIMENTS = "experiments"
     VENUES = "venues"
     MODELS = "models"
 
 
 def list_bundled(
     what: Annotated[
-        Section | None, typer.Argument(metavar="[scenarios|venues|models]", help="Default: all.")
+        Section | None,
+        typer.Argument(metavar="[scenarios|experiments|venues|models]", help="Default: all."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the bundled scenarios, venues and models."""
+    """List the bundled scenarios, experiments, venues and models."""
     from sim.cli.console import emit_json, emit_table
 
     sections = [what] if what is not None else list(Section)
@@ -45,6 +47,14 @@ def scenarios() -> list[dict[str, str]]:
     from sim.cli.bundled import bundled
 
     return [{"name": name, "description": describe(path)} for name, path in bundled().items()]
+
+
+def experiments() -> list[dict[str, str]]:
+    """Return the bundled experiments with their descriptions."""
+    from sim.cli.bundled import bundled_experiments
+
+    known = bundled_experiments()
+    return [{"name": name, "description": describe(path)} for name, path in known.items()]
 
 
 def venues() -> list[dict[str, str]]:
@@ -111,7 +121,7 @@ def _references(node: Any) -> Iterator[str]:
 
 
 def describe(path: Path) -> str:
-    """Return the description a scenario file gives of itself, or what hinders reading it."""
+    """Return the description a file gives of itself, or what hinders reading it."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -123,4 +133,9 @@ def describe(path: Path) -> str:
     return " ".join(str(text).split())
 
 
-_ENTRIES = {Section.SCENARIOS: scenarios, Section.VENUES: venues, Section.MODELS: models}
+_ENTRIES = {
+    Section.SCENARIOS: scenarios,
+    Section.EXPERIMENTS: experiments,
+    Section.VENUES: venues,
+    Section.MODELS: models,
+}

@@ -12,7 +12,24 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sim.cli import cascade, doctor, margin, replay, run, schema, show, validate, whatif
+from sim.cli import (
+    calibrate,
+    cascade,
+    compare,
+    discover,
+    doctor,
+    margin,
+    optimise,
+    replay,
+    reverse,
+    run,
+    schema,
+    sensitivity,
+    show,
+    sweep,
+    validate,
+    whatif,
+)
 from sim.cli import list as listing
 from sim.cli.guard import INTERRUPTED, guarded
 from sim.cli.interrupting import heard
@@ -91,6 +108,14 @@ def _command(
 
 app.command("run")(run.run)
 app.command("validate")(validate.validate)
+app.command("sweep")(sweep.sweep)
+app.command("query")(sweep.query)
+app.command("compare")(compare.compare)
+app.command("reverse")(reverse.reverse)
+app.command("optimise")(optimise.optimise)
+app.command("sensitivity")(sensitivity.sensitivity)
+app.command("discover")(discover.discover)
+app.command("calibrate")(calibrate.calibrate)
 app.command("margin")(margin.margin)
 app.command("whatif")(whatif.whatif)
 app.command("list")(listing.list_bundled)

@@ -1,4 +1,4 @@
-"""Progress of a run on stderr."""
+"""Progress on stderr: the ticks of a run, the runs of an experiment."""
 
 from __future__ import annotations
 
@@ -39,11 +39,28 @@ def ticking(label: str, line: str, *, quiet: bool, what: str = "ticks") -> Itera
         yield None
     else:
         with _bar(label, what) as report:
+            yield lambda done, total: report(done, total, "")
+
+
+Count = Callable[[int, int, str], None]
+"""Called with how many are done, how many there are, and a remark."""
+
+
+@contextmanager
+def counting(label: str, line: str, unit: str, *, quiet: bool) -> Iterator[Count | None]:
+    """Show how many of something are done, with the time left; as `ticking`."""
+    if quiet:
+        yield None
+    elif not sys.stderr.isatty():
+        say(line)
+        yield None
+    else:
+        with _bar(label, unit) as report:
             yield report
 
 
 @contextmanager
-def _bar(label: str, what: str) -> Iterator[Report]:
+def _bar(label: str, unit: str) -> Iterator[Count]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
@@ -52,15 +69,16 @@ def _bar(label: str, what: str) -> Iterator[Report]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(f"{what},"),
+        TextColumn(f"{unit},"),
         TimeLeft(),
         TextColumn("left"),
+        TextColumn("{task.fields[remark]}", markup=False),
     )
     console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(label, total=None)
+        task = progress.add_task(label, total=None, remark="")
 
-        def report(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+        def report(done: int, total: int, remark: str) -> None:
+            progress.update(task, completed=done, total=total, remark=remark)
 
         yield report

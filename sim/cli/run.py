@@ -87,17 +87,11 @@ def _load(file: str, values: dict[str, str]) -> Scenario:
 
 def _check_names(gate: Condition, scenario: Scenario) -> None:
     """Refuse a gate that names a figure the run will not have."""
-    from sim.cli.summary import known_figures
     from sim.core.figures import UnknownNameError
-    from sim.schema.waterfall import paying_layers
+    from sim.engine.figure_names import known_figures
 
-    markets = [market.id for market in scenario.markets]
-    venues = {
-        name: paying_layers(layer.kind for layer in venue.waterfall)
-        for name, venue in scenario.venues.items()
-    }
     try:
-        gate.check_names(known_figures(markets, venues))
+        gate.check_names(known_figures(scenario))
     except UnknownNameError as error:
         raise typer.BadParameter(str(error), param_hint="--fail-if") from None
 

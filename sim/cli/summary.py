@@ -2,66 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.console import amount, emit_table
+from sim.engine.figure_names import GROUPS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-GROUPS: dict[str, tuple[str, ...]] = {
-    "run": ("scenario", "run_id", "seed", "ticks", "wall_seconds", "conservation_error"),
-    "accounts": (
-        "accounts",
-        "accounts_liquidated",
-        "accounts_still_liquidatable",
-        "traders",
-        "traders_liquidated",
-    ),
-    "cascade": ("generations", "branching_ratio", "price_floor_hits"),
-    "money": (
-        "liquidated_notional",
-        "backstop_notional",
-        "adl_notional",
-        "shortfall",
-        "insurance_fund_used",
-        "socialised_loss",
-        "uncovered_shortfall",
-        "fees",
-    ),
-}
-"""Figures of a summary by group, in the order they are shown."""
-
-MARKET_FIGURES = (
-    "open_interest",
-    "outside_quantity",
-    "initial_price",
-    "final_price",
-    "min_price",
-    "max_drawdown",
-    "exogenous_move",
-    "amplification",
-    "liquidated_notional",
-)
-"""Figures of a market."""
-
-VENUE_FIGURES = (
-    "accounts",
-    "accounts_liquidated",
-    "equity",
-    "liquidated_notional",
-    "backstop_notional",
-    "adl_notional",
-    "shortfall",
-    "insurance_fund",
-    "insurance_fund_used",
-    "socialised_loss",
-    "uncovered_shortfall",
-    "adl_cost",
-)
-"""Figures of a venue."""
-
 
 CAUSE_ORDER = (
     "exogenous",
@@ -75,25 +23,6 @@ CAUSE_ORDER = (
 
 SIDE_BY_SIDE = 4
 """Most markets or venues that stand side by side."""
-
-
-def known_figures(markets: Iterable[str], venues: Mapping[str, Iterable[str]]) -> dict[str, Any]:
-    """Return a table with the name of every figure that a run's summary will hold.
-
-    Parameters
-    ----------
-    markets : iterable of str
-        Their ids.
-    venues : mapping of str to iterable of str
-        Venues, and the layers of each that may pay a shortfall.
-    """
-    figures: dict[str, Any] = dict.fromkeys(name for names in GROUPS.values() for name in names)
-    figures["markets"] = {market: dict.fromkeys(MARKET_FIGURES) for market in markets}
-    figures["venues"] = {
-        venue: dict.fromkeys(VENUE_FIGURES) | {"layers": dict.fromkeys(kinds)}
-        for venue, kinds in venues.items()
-    }
-    return figures
 
 
 def emit_summary(summary: Mapping[str, Any]) -> None:

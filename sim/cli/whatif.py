@@ -54,7 +54,7 @@ def whatif(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare a scenario with what would have been, on the same draws."""
+    """Compare a scenario with what would have been."""
     if bool(changes) == (rank is not None):
         raise typer.BadParameter(
             "give one or more changes, or --rank venue or cohort, such as 'silence:VENUE'"
@@ -77,7 +77,7 @@ def _compare(
 ) -> list[Comparison]:
     from sim.cli.progress import ticking
     from sim.experiments.changes import as_changes
-    from sim.experiments.counterfactual import compared
+    from sim.experiments.counterfactuals import compared
 
     changes = as_changes(texts)
     worlds = [changes] if together else [(change,) for change in changes]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sim.core.database import scratch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,10 +17,7 @@ SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "bool": "BOOLEAN"}
 
 def write_parquet(frames: Mapping[Path, pd.DataFrame]) -> None:
     """Write each frame as one Parquet file, rows in order, on one thread."""
-    import duckdb
-
-    options: dict[str, Any] = {"threads": 1, "preserve_insertion_order": True}
-    with duckdb.connect(":memory:", config=options) as connection:
+    with scratch() as connection:
         for path, frame in frames.items():
             casts = ", ".join(
                 f'CAST("{name}" AS {SQL_TYPES.get(str(kind), "VARCHAR")}) AS "{name}"'
@@ -33,9 +32,7 @@ def write_parquet(frames: Mapping[Path, pd.DataFrame]) -> None:
 
 def read_parquet(path: Path) -> pd.DataFrame:
     """Read a Parquet file written by `write_parquet`."""
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
+    with scratch() as connection:
         return connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')").df()
 
 

@@ -75,11 +75,12 @@ class LiquidationModel(mesa.Model):
         self.stretches = Stretches(
             world, self.pricing, self.liquidations, self.recorder, self.groups, deciding
         )
-        self._sound = b""
+        self._sound: tuple[bytes, ...] = ()
         self.phases = [(name, getattr(self, f"_{name}")) for name in PHASES]
         self.mechanisms = {
             name: [m for m in world.mechanisms if name in m.phases] for name in MOMENTS
         }
+        self.recorder.open()
 
     def _venue(self, number: int, name: str) -> Venue:
         markets = np.flatnonzero(self.world.board.venue == number)

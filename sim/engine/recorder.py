@@ -12,6 +12,7 @@ from sim.core.series import CATALOGUE
 from sim.engine.break_tables import break_tables
 from sim.engine.cells import Cells
 from sim.engine.growing import GrowingArray
+from sim.engine.opening import Opening, opening_of
 from sim.ledger.invariants import conservation_error
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class Recorder:
         self._check_every = -(-rows // CONSERVATION_CHECKS)
         self.opening_interest = self.cells.totals.long.copy()
         self.opening_outside = world.ledger.quantity[world.ledger.outside_position].copy()
+        self.opening: Opening | None = None
+
+    def open(self) -> None:
+        """Note what accounts have before the first tick."""
+        self.opening = opening_of(self.world, self.cells)
 
     def record(self) -> None:
         """Note the extremes of every tick, and a full row at the stride."""

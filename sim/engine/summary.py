@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.cascade import Cascade
+from sim.engine.opening import Opening, wealth
 from sim.schema.waterfall import paying_layers
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def summarise(
     generation = events["generation"].to_numpy()[(events["symbol"] != "").to_numpy()]
     totals = world.totals
     liquidated = world.liquidated
+    opening = recorder.opening
+    assert opening is not None
     cascade = Cascade(
         liquidations=events,
         price_causes=tables["price_causes"],
@@ -63,12 +66,13 @@ def summarise(
         "socialised_loss": float(totals.socialised.sum()),
         "uncovered_shortfall": float(totals.house_loss.sum()),
         "fees": float(totals.fees.sum()),
+        "traders_loss": opening.wealth - wealth(world, recorder.cells),
         "branching_ratio": float(cascade.branching_ratio),
         "price_floor_hits": world.board.floor_hits,
         "conservation_error": recorder.worst_conservation,
         "wall_seconds": 0.0,
         "markets": _markets(world, recorder, events),
-        "venues": _venues(world, recorder),
+        "venues": _venues(world, recorder, opening),
     }
 
 
@@ -99,7 +103,7 @@ def _markets(world: World, recorder: Recorder, events: pd.DataFrame) -> dict[str
     return markets
 
 
-def _venues(world: World, recorder: Recorder) -> dict[str, Any]:
+def _venues(world: World, recorder: Recorder, opening: Opening) -> dict[str, Any]:
     totals = world.totals
     clearer = world.clearer[: world.accounts]
     size = len(world.venue_names)
@@ -110,6 +114,8 @@ def _venues(world: World, recorder: Recorder) -> dict[str, Any]:
         name: {
             "accounts": int(accounts[v]),
             "accounts_liquidated": int(broken[v]),
+            "opening_equity": float(opening.equity[v]),
+            "opening_maintenance": float(opening.maintenance[v]),
             "equity": float(equity[v]),
             "liquidated_notional": float(totals.liquidated[v]),
             "backstop_notional": float(totals.backstop[v]),

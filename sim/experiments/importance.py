@@ -17,7 +17,7 @@ import pandas as pd
 from sim.cascade.measures import network_measures, rank_correlations
 from sim.core.errors import Problem, ScenarioError
 from sim.experiments.changes import Absent, Change, RingFence, Silence, Without
-from sim.experiments.counterfactual import LEVEL, Comparison, compared, interval
+from sim.experiments.counterfactuals import LEVEL, Comparison, compared, interval
 from sim.experiments.workers import Progress
 from sim.schema.checks_counterfactual import group_names
 
@@ -173,7 +173,7 @@ def systemic_importance(
     scenario : Scenario
     by : {"venue", "cohort"}
     seed, replications, workers, progress
-        As `sim.experiments.counterfactual` takes them. There are
+        As `sim.experiments.counterfactuals` takes them. There are
         ``replications * (1 + 3 * venues)`` runs by venue, ``replications * (1 + cohorts)`` by
         cohort.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
@@ -13,13 +10,11 @@ from sim.core.errors import RunError
 from sim.engine import run
 from sim.experiments.arguments import whole
 from sim.experiments.outcome import Outcome, outcome_of
+from sim.experiments.pool import GUARD, worker_pool
 from sim.experiments.worlds import Plain, load_plain
 
 Progress = Callable[[int, int], None]
 """Called with (runs done, runs in all)."""
-
-START_METHOD = "spawn"
-"""How workers start: the same on every system, nothing inherited but the environment."""
 
 
 class Task(NamedTuple):
@@ -63,35 +58,19 @@ def outcomes(
             done.append(outcome(task))
             _tell(progress, len(done), len(tasks))
         return done
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)),
-        mp_context=multiprocessing.get_context(START_METHOD),
-        initializer=_quietly,
-    )
     try:
-        for found in pool.map(outcome, tasks):
-            done.append(found)
-            _tell(progress, len(done), len(tasks))
+        with worker_pool(min(workers, len(tasks))) as pool:
+            for found in pool.map(outcome, tasks):
+                done.append(found)
+                _tell(progress, len(done), len(tasks))
     except BrokenProcessPool as error:
         raise RunError(
-            "a worker process ended before its run did; there may not be memory for so many"
+            "a worker process ended before its run did; there may not be memory for so many, or "
+            f"{GUARD}"
         ) from error
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
     return done
 
 
 def _tell(progress: Progress | None, done: int, total: int) -> None:
     if progress is not None:
         progress(done, total)
-
-
-def _quietly() -> None:
-    """Let an interruption end a worker without a word; the process that started it tells."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

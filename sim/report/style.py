@@ -162,6 +162,15 @@ def panels(
     return root_figure(given[0]), given[: rows * columns]
 
 
+def legend_of(axes: Sequence[Axes]) -> tuple[list[Any], list[str]]:
+    """Return handles and labels of all panels, one entry for each label."""
+    found: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)
+
+
 def root_figure(ax: Axes) -> Figure:
     """Return the figure that holds `ax`, also where a subfigure lies between.
 

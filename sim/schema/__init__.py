@@ -4,11 +4,12 @@ from sim.schema.behaviour import Behaviour
 from sim.schema.books import Book, load_book
 from sim.schema.coupling import Coupling
 from sim.schema.distributions import Distribution
+from sim.schema.experiment import Experiment, Factor
 from sim.schema.identity import canonical, file_digests, resolved, scenario_id
 from sim.schema.impact import Impact
 from sim.schema.json_schema import json_schema
 from sim.schema.liquidation import Liquidation
-from sim.schema.loader import load, load_mapping, load_text
+from sim.schema.loader import load, load_experiment, load_mapping, load_text
 from sim.schema.margin import Margin, MarginCall, Tier
 from sim.schema.mark import Mark
 from sim.schema.market import Market
@@ -33,6 +34,8 @@ __all__ = [
     "Coupling",
     "Distribution",
     "Engine",
+    "Experiment",
+    "Factor",
     "Impact",
     "Layer",
     "Liquidation",
@@ -58,6 +61,7 @@ __all__ = [
     "list_versions",
     "load",
     "load_book",
+    "load_experiment",
     "load_mapping",
     "load_path",
     "load_text",

@@ -105,6 +105,13 @@ def refuse(title: str, findings: Iterable[Finding]) -> None:
         raise ValidationError.from_exception_data(title, details, hide_input=True)
 
 
+def no_switch(value: Any) -> Any:
+    """Return a version; ``true`` is not 1."""
+    if isinstance(value, bool):
+        raise finding_error(show(value), "1")
+    return value
+
+
 def by_shape(value: Any) -> str:
     """Tell a mapping or block from anything else: the two ways some keys may be written."""
     return "<map>" if isinstance(value, (dict, BaseModel)) else "<one>"

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, fields
 from typing import Any
 
 import duckdb
 import numpy as np
 
 from sim.core.arrays import BoolArray, FloatArray, Int16Array, Int32Array, IntArray
+from sim.core.database import scratch
 from sim.core.errors import BookError, Problem
 from sim.core.texts import Texts
 from sim.schema.book_checks import BookChecks
 from sim.schema.book_rows import put_in_order, read_accounts, read_balances, read_positions
 from sim.schema.book_rules import WALLET
+from sim.schema.book_shelf import SHELF, unmargined
 from sim.schema.book_tables import COLUMNS, damaged, read_table
 from sim.schema.scenario import Scenario
 from sim.schema.traders import BookSource
+
+LARGE = 1_000_000
+"""Bytes of the files of a book that counts as large."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +88,26 @@ def load_book(source: BookSource, scenario: Scenario) -> Book:
     BookError
         With file, row (the line of a CSV file, the row number of a Parquet file), column, what
         was found and what is allowed; the first 20 problems and the number of the others.
+
+    Notes
+    -----
+    Within `books_kept` a book whose files did not change is not read again.
     """
+    shelf = SHELF.get()
+    if shelf is None:
+        return _read(source, scenario)
+    key = shelf.key(source, scenario)
+    book = shelf.get(key)
+    if not isinstance(book, Book):
+        book = _read(source, scenario)
+        for array in (getattr(book, one.name) for one in fields(book)):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+        shelf.put(key, book)
+    return book
+
+
+def _read(source: BookSource, scenario: Scenario) -> Book:
     with _opened(source, scenario) as checks:
         accounts = read_accounts(checks, len(scenario.venues))
         balances = read_balances(checks, accounts)
@@ -112,11 +136,22 @@ def load_book(source: BookSource, scenario: Scenario) -> Book:
     )
 
 
+def _connection(
+    source: BookSource, scenario: Scenario
+) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """Return a connection; a large book has a database of its own, to give its memory back."""
+    folder = scenario.source.base_dir
+    paths = [folder / getattr(source.book, table) for table in COLUMNS]
+    if sum(path.stat().st_size for path in paths if path.is_file()) < LARGE:
+        return scratch()
+    # One thread reads as fast as two, since the rows come in one stream, and in less memory.
+    return duckdb.connect(":memory:", config={"threads": 1})
+
+
 @contextmanager
 def _opened(source: BookSource, scenario: Scenario) -> Iterator[BookChecks]:
     """Open the tables of a book beside what the scenario knows."""
-    # One thread reads as fast as two, since the rows come in one stream, and in less memory.
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+    with _connection(source, scenario) as connection:
         files = _open_tables(connection, source, scenario)
         _known_tables(connection, scenario)
         if connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,):
@@ -164,12 +199,7 @@ def _known_tables(connection: duckdb.DuckDBPyConnection, scenario: Scenario) -> 
         (
             "unmargined",
             "clearer VARCHAR, market SMALLINT",
-            [
-                [name, number]
-                for name, venue in scenario.venues.items()
-                for number, m in enumerate(markets)
-                if venue.margin is not None and not venue.margin.covers(m.base, m.symbol)
-            ],
+            unmargined(scenario),
         ),
     ):
         connection.execute(f"CREATE TEMP TABLE {table} ({columns})")

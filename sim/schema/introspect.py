@@ -1,4 +1,4 @@
-"""What the models say about themselves: the keys and choices at a place of a scenario."""
+"""What the models say about themselves: the keys and choices at a place of a file."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pydantic import BaseModel
 from sim.schema.scenario import Scenario
 
 
-def keys_at(loc: tuple[Any, ...]) -> tuple[str, ...]:
+def keys_at(loc: tuple[Any, ...], root: type[BaseModel] = Scenario) -> tuple[str, ...]:
     """Return the keys of the block at a pydantic location; empty if there is no block."""
-    return tuple(dict.fromkeys(key for model in models_at(loc) for key in key_names(model)))
+    return tuple(dict.fromkeys(key for model in models_at(loc, root) for key in key_names(model)))
 
 
-def kinds_at(loc: tuple[Any, ...]) -> tuple[str, ...]:
+def kinds_at(loc: tuple[Any, ...], root: type[BaseModel] = Scenario) -> tuple[str, ...]:
     """Return the kinds of the variants at a pydantic location; empty if there is one block."""
-    models = models_at(loc)
+    models = models_at(loc, root)
     return tuple(kind for model in models for kind in _tags(model)) if len(models) > 1 else ()
 
 
-def models_at(loc: tuple[Any, ...]) -> list[type[BaseModel]]:
-    """Return the models that may stand at a pydantic location."""
-    candidates: list[Any] = [Scenario]
+def models_at(loc: tuple[Any, ...], root: type[BaseModel] = Scenario) -> list[type[BaseModel]]:
+    """Return the models that may stand at a pydantic location of a file of model `root`."""
+    candidates: list[Any] = [root]
     for part in loc:
         if part != "[key]":
             candidates = _step(candidates, part)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
+from sim.schema.experiment import Experiment
+from sim.schema.experiment_calibrate import Scorecard
 from sim.schema.presets import list_presets
 from sim.schema.scenario import Scenario
 from sim.schema.units import TEXT_PATTERNS
@@ -32,18 +36,53 @@ def json_schema() -> dict[str, Any]:
     It describes what a user may write, so a duration is a number or text such as ``30s``. Rules
     between keys, such as a market on a known venue, are beyond it; `load` checks them.
     """
-    schema = _node(Scenario.model_json_schema(by_alias=True))
-    definitions = schema.pop("$defs")
-    for name, pattern in TEXT_PATTERNS.items():
-        definitions[name] = {"type": "string", "pattern": pattern}
+    schema, definitions = _parts(Scenario)
     _loosen_under_presets(definitions)
     head = {"$schema": DIALECT, "title": "liqsim scenario"}
     return {**head, **schema, "$defs": dict(sorted(definitions.items()))}
 
 
-def json_schema_text() -> str:
-    """Return the JSON Schema as the text of ``scenarios/scenario.schema.json``."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+def experiment_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of an experiment file."""
+    return _whole(Experiment, "liqsim experiment")
+
+
+def scorecard_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a file of targets to calibrate to."""
+    return _whole(Scorecard, "liqsim scorecard")
+
+
+def _whole(root: type[BaseModel], title: str) -> dict[str, Any]:
+    schema, definitions = _parts(root)
+    head = {"$schema": DIALECT, "title": title}
+    return {**head, **schema, "$defs": dict(sorted(definitions.items()))}
+
+
+def _parts(root: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schema of a file, and the definitions that it refers to."""
+    schema = _node(root.model_json_schema(by_alias=True))
+    definitions: dict[str, Any] = schema.pop("$defs")
+    text = json.dumps([schema, definitions])
+    for name, pattern in TEXT_PATTERNS.items():
+        if f'"#/$defs/{name}"' in text:
+            definitions[name] = {"type": "string", "pattern": pattern}
+    return schema, definitions
+
+
+def json_schema_text(kind: str = "scenario") -> str:
+    """Return a JSON Schema as the text of its file beside the bundled scenarios.
+
+    Parameters
+    ----------
+    kind : str
+        ``scenario``, ``experiment`` or ``scorecard``.
+    """
+    makers = {
+        "scenario": json_schema,
+        "experiment": experiment_schema,
+        "scorecard": scorecard_schema,
+    }
+    return json.dumps(makers[kind](), indent=2, ensure_ascii=False) + "\n"
 
 
 def _loosen_under_presets(definitions: dict[str, Any]) -> None:

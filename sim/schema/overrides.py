@@ -20,7 +20,7 @@ NAMED = (("assets",), ("venues",))
 
 
 def apply_overrides(
-    data: dict[str, Any], overrides: Mapping[str, Any]
+    data: dict[str, Any], overrides: Mapping[str, Any], *, typed: bool = True
 ) -> tuple[dict[str, Any], frozenset[KeyPath]]:
     """Return a copy of `data` with values replaced, and the key paths that were.
 
@@ -29,7 +29,9 @@ def apply_overrides(
     data : dict
         Scenario as plain values.
     overrides : mapping
-        Value by dotted path; items of lists by number, from 0. Text is read as YAML.
+        Value by dotted path; items of lists by number, from 0.
+    typed : bool
+        Whether somebody typed the values, so that text is read as YAML.
 
     Raises
     ------
@@ -46,7 +48,8 @@ def apply_overrides(
     changed: set[KeyPath] = set()
     for text, value in overrides.items():
         try:
-            changed.add(_set(data, text, _value(text, value)))
+            read = _value(text, value) if typed else copy.deepcopy(value)
+            changed.add(_set(data, text, read))
         except ScenarioError as error:
             problems += error.problems
     if problems:

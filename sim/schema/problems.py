@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sim.core.errors import Problem
 from sim.schema.base import FINDING, show
@@ -13,6 +13,7 @@ from sim.schema.introspect import keys_at, kinds_at, literals_at
 from sim.schema.locator import OVERRIDES, KeyPath, Source
 from sim.schema.names import nearest
 from sim.schema.presets import merge_preset
+from sim.schema.scenario import Scenario
 from sim.schema.yamlfile import dotted
 
 SHAPES = {
@@ -45,7 +46,12 @@ DISCRIMINATORS = ("kind", "dist")
 """Keys that choose a variant."""
 
 
-def problems_of(error: ValidationError, data: Any, source: Source) -> list[Problem]:
+def problems_of(
+    error: ValidationError,
+    data: Any,
+    source: Source,
+    root: type[BaseModel] = Scenario,
+) -> list[Problem]:
     """Return the problems of a validation error in the order of the file.
 
     Parameters
@@ -56,20 +62,22 @@ def problems_of(error: ValidationError, data: Any, source: Source) -> list[Probl
         The plain values that were validated.
     source : Source
         Places of the values.
+    root : type of BaseModel
+        Model of the whole file.
     """
     data = with_presets(data)
-    found = [_problem(dict(item), data, source) for item in error.errors(include_url=False)]
+    found = [_problem(dict(item), data, source, root) for item in error.errors(include_url=False)]
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda p: (p.file == OVERRIDES, p.line or 0, p.column or 0))
 
 
-def _problem(item: dict[str, Any], data: Any, source: Source) -> Problem:
+def _problem(item: dict[str, Any], data: Any, source: Source, root: type[BaseModel]) -> Problem:
     """Return one problem of one pydantic error."""
     kind, loc = item["type"], tuple(item["loc"])
     of_key = kind in UNKNOWN_KEY or (bool(loc) and loc[-1] == "[key]")
     path = clean_path(loc, data, keep_last=kind in UNKNOWN_KEY)
     value, exists = (path[-1], True) if loc[-1:] == ("[key]",) else value_at(data, path)
-    found, allowed, hint, below = _words(item, loc, path, value if exists else None, exists)
+    found, allowed, hint, below = _words(item, loc, path, value if exists else None, exists, root)
     full = (*path, *below)
     file = source.file_of(full)
     line, column = (None, None) if file == OVERRIDES else source.place(full, of_key=of_key)
@@ -77,7 +85,12 @@ def _problem(item: dict[str, Any], data: Any, source: Source) -> Problem:
 
 
 def _words(
-    item: dict[str, Any], loc: tuple[Any, ...], path: KeyPath, value: Any, exists: bool
+    item: dict[str, Any],
+    loc: tuple[Any, ...],
+    path: KeyPath,
+    value: Any,
+    exists: bool,
+    root: type[BaseModel],
 ) -> tuple[str, str, str | None, KeyPath]:
     """Return found, allowed, hint and a path below the error's own."""
     kind, context = item["type"], item.get("ctx", {})
@@ -87,20 +100,20 @@ def _words(
     if kind == "missing":
         return "nothing", f"a value: '{path[-1]}' is required", None, ()
     if kind in UNKNOWN_KEY:
-        keys = keys_at(loc[:-1])
+        keys = keys_at(loc[:-1], root)
         return f"unknown key '{path[-1]}'", ", ".join(keys), nearest(path[-1], keys), ()
     if kind in BOUNDS:
         key, words = BOUNDS[kind]
         return shown, f"a number {words} {context[key]:g}", None, ()
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _tag_words(str(context["discriminator"]).strip("'"), kinds_at(loc), value)
+        return _tag_words(str(context["discriminator"]).strip("'"), kinds_at(loc, root), value)
     if kind == "literal_error":
         choices = literals_at(context["expected"])
         return shown, ", ".join(choices), nearest(value, choices), ()
     if kind in ("too_short", "too_long"):
         return shown, _length_words(kind, context), None, ()
     if kind in SHAPES:
-        return shown, SHAPES[kind] + _keys_words(kind, loc), None, ()
+        return shown, SHAPES[kind] + _keys_words(kind, loc, root), None, ()
     return shown, str(item["msg"]), None, ()
 
 
@@ -111,11 +124,11 @@ def _length_words(kind: str, context: Mapping[str, Any]) -> str:
     return f"at most {context['max_length']} entries"
 
 
-def _keys_words(kind: str, loc: tuple[Any, ...]) -> str:
+def _keys_words(kind: str, loc: tuple[Any, ...], root: type[BaseModel]) -> str:
     """Return the keys a mapping may have; only its kinds where there are several variants."""
     if not kind.startswith("model"):
         return ""
-    kinds, keys = kinds_at(loc), keys_at(loc)
+    kinds, keys = kinds_at(loc, root), keys_at(loc, root)
     if kinds:
         return f" with the key '{'dist' if 'dist' in keys else 'kind'}': {', '.join(kinds)}"
     return f" with keys {', '.join(keys)}" if keys else ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, PrivateAttr, model_validator
 
-from sim.schema.base import Model, attribute, finding_error, refuse, show
+from sim.schema.base import Model, attribute, no_switch, refuse
 from sim.schema.checks import scenario_findings
 from sim.schema.counterfactual import Counterfactual
 from sim.schema.coupling import Coupling
@@ -21,17 +21,10 @@ from sim.schema.venue import Venue
 from sim.schema.world import Asset, Clock, Engine, Record
 
 
-def _no_switch(value: Any) -> Any:
-    """Return a version; ``true`` is not 1."""
-    if isinstance(value, bool):
-        raise finding_error(show(value), "1")
-    return value
-
-
 class Scenario(Model):
     """A scenario: assets, venues, markets, traders and what happens to them."""
 
-    schema_version: Annotated[Literal[1], BeforeValidator(_no_switch)] = attribute(
+    schema_version: Annotated[Literal[1], BeforeValidator(no_switch)] = attribute(
         "Version of this file format.", "-"
     )
     name: Slug = attribute("Name of the scenario, also of its results folder.", "-")

@@ -40,6 +40,7 @@ _QUANTITY = re.compile(rf"\s*({NUMBER_PATTERN})\s*([A-Za-z%]*)\s*")
 NUMBER_ALLOWED = "a number such as 250, 1e7 or 100_000"
 DURATION_ALLOWED = "a duration such as 500ms, 30s, 10min, 2h or 1d (a plain number is seconds)"
 FRACTION_ALLOWED = "a fraction such as 0.005, 0.5% or 50bps"
+QUANTITY_ALLOWED = "a number such as 250, 1e7, 0.5%, 40bps or 30s"
 COUNT_ALLOWED = "a whole number such as 250 or 100_000"
 
 
@@ -111,6 +112,11 @@ def parse_fraction(value: Any) -> float:
     return _quantity(value, FRACTIONS, FRACTION_ALLOWED)
 
 
+def parse_quantity(value: Any) -> float:
+    """Return a number of any kind: plain, a duration [s] or a fraction [1]."""
+    return _quantity(value, {**SECONDS, **FRACTIONS}, QUANTITY_ALLOWED)
+
+
 def parse_count(value: Any) -> int:
     """Return a whole number; ``1e5`` and ``'100_000'`` are whole numbers too."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -170,6 +176,7 @@ TEXT_PATTERNS = {
     "NumberText": rf"^{NUMBER_PATTERN}$",
     "DurationText": rf"^{NUMBER_PATTERN} ?(?:{'|'.join(SECONDS)})?$",
     "FractionText": rf"^{NUMBER_PATTERN} ?(?:{'|'.join(FRACTIONS)})?$",
+    "QuantityText": rf"^{NUMBER_PATTERN} ?(?:{'|'.join((*SECONDS, *FRACTIONS))})?$",
     "CountText": rf"^[-+]?{_DIGITS}$",
 }
 """Regular expressions of numbers written as text, by name in the JSON Schema."""
@@ -182,6 +189,9 @@ Duration = Annotated[float, Written(parse_duration, "DurationText")]
 
 Fraction = Annotated[float, Written(parse_fraction, "FractionText")]
 """A fraction [1]."""
+
+Quantity = Annotated[float, Written(parse_quantity, "QuantityText")]
+"""A number of any kind: plain, a duration [s] or a fraction [1]."""
 
 Count = Annotated[int, Written(parse_count, "CountText")]
 """A whole number."""

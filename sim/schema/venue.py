@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import model_validator
@@ -91,7 +92,12 @@ class Venue(Model):
 
     def bundled(self) -> Venue:
         """Return the venue as its preset states it; without a preset the venue itself."""
-        return self if self.preset is None else type(self)(preset=self.preset)
+        return self if self.preset is None else _bundled(self.preset)
+
+
+@cache
+def _bundled(preset: str) -> Venue:
+    return Venue(preset=preset)
 
 
 def _haircut_allowed(haircut: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +20,9 @@ from sim.schema.locator import KeyPath, Place
 
 MOST_VALUES = 300_000
 """Values a file may expand to through its anchors."""
+
+REMEMBERED = range(200, 100_000)
+"""Characters of a text whose tree is kept, in case it is read again: no single value, no book."""
 
 
 def _fail(
@@ -64,16 +68,17 @@ def read_text(path: Path, file: str) -> str:
 
 
 def parse_yaml(text: str, file: str) -> Any:
-    """Return ruamel's round-trip value of a YAML document.
+    """Return ruamel's round-trip value of a YAML document, to be read and not changed.
+
+    The last few are remembered: a scenario is often read again with other values set.
 
     Raises
     ------
     ScenarioError
         For text that is not one YAML document, with line and column.
     """
-    reader = YAML(typ="rt", pure=True)
     try:
-        return reader.load(io.StringIO(text))
+        return _recent_tree(text) if len(text) in REMEMBERED else _tree(text)
     except DuplicateKeyError as error:
         mark = error.problem_mark
         key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "?"
@@ -96,6 +101,13 @@ def parse_yaml(text: str, file: str) -> Any:
         _fail(file, f"text that is not YAML: {first}", "a YAML 1.2 document")
     except RecursionError:
         _fail(file, "values nested too deeply", "a document of less depth")
+
+
+def _tree(text: str) -> Any:
+    return YAML(typ="rt", pure=True).load(io.StringIO(text))
+
+
+_recent_tree = lru_cache(maxsize=16)(_tree)
 
 
 def plain(value: Any, file: str) -> tuple[Any, dict[tuple[str, ...], Place]]:

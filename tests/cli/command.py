@@ -49,7 +49,9 @@ shocks:
 
 def invoke(*arguments: str | Path) -> Result:
     """Run the command inside this process."""
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="liqsim")
+    return CliRunner(env={"COLUMNS": None}).invoke(
+        app, [str(argument) for argument in arguments], prog_name="liqsim"
+    )
 
 
 def start(

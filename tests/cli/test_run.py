@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sim
-from sim.cli.summary import known_figures
+from sim.engine.figure_names import known_figures
 from tests.cli.command import ROOT, invoke, small, start
 
 
@@ -95,11 +95,8 @@ def test_an_unknown_figure_is_refused_before_the_run(tmp_path: Path, gate: str, 
 
 
 def test_the_figures_known_before_a_run_are_those_it_has(tmp_path: Path) -> None:
-    summary = sim.run(sim.load(small(tmp_path))).summary
-    known = known_figures(
-        summary["markets"], {name: venue["layers"] for name, venue in summary["venues"].items()}
-    )
-    assert _names(summary) == _names(known)
+    scenario = sim.load(small(tmp_path))
+    assert _names(sim.run(scenario).summary) == _names(known_figures(scenario))
 
 
 def _names(table: Mapping[str, Any], prefix: str = "") -> set[str]:

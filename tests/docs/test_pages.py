@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import sim
-from sim.cli.summary import known_figures
+from sim.engine.figure_names import GROUPS, MARKET_FIGURES, VENUE_FIGURES
 from sim.engine.recorder import CAUSES, COHORTS, PRICES, VENUES
 from tests.cli.command import SMALL, invoke
 from tests.docs.pages import PAGES, ROOT, page
@@ -86,9 +86,8 @@ def test_named_paths_exist(file: Path) -> None:
 
 def test_every_table_and_figure_is_explained() -> None:
     text = page("docs/tables.md")
-    figures = known_figures(["m"], {"v": []})
-    names = {*PRICES, *VENUES, *CAUSES, *COHORTS, *figures}
-    names |= {*figures["markets"]["m"], *figures["venues"]["v"]}
+    groups = {name for group in GROUPS.values() for name in group}
+    names = {*PRICES, *VENUES, *CAUSES, *COHORTS, *groups, *MARKET_FIGURES, *VENUE_FIGURES}
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
 
 

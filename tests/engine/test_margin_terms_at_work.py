@@ -47,7 +47,7 @@ def excess(state, market, price):
 def bisected(state, market, low, high):
     """Return the price between two at which the excess changes its sign."""
     rising = excess(state, market, high) > 0.0
-    for _ in range(200):
+    for _ in range(70):
         middle = 0.5 * (low + high)
         above = (excess(state, market, middle) > 0.0) == rising
         low, high = (low, middle) if above else (middle, high)

@@ -19,7 +19,7 @@ from tests.engine.identities import check_identities
 from tests.engine.random_worlds import worlds
 
 
-@examples(max_examples=50)
+@examples(max_examples=20)
 @given(world=worlds())
 def test_all_ways_agree_on_random_worlds(folder, world):
     check_identities(check_ways(world, folder), world)

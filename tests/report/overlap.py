@@ -16,7 +16,7 @@ def assert_no_overlap(figure: Figure, name: str, least: int = 10) -> None:
     Texts at a slant are parallel labels, whose boxes may overlap while they do not.
     """
     with house_style():
-        figure.canvas.draw()
+        figure.draw_without_rendering()  # places everything, leaves out the pixels
         renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
         boxes = [
             (text.get_text(), text.get_window_extent(renderer), text.get_rotation() % 90.0 != 0.0)

@@ -198,7 +198,8 @@ def test_merging_leaves_preset_and_user_alone() -> None:
     before = preset("okx")
     own: dict[str, Any] = {"preset": "okx", "margin": {"kind": "isolated"}}
     merged = merge_preset(own)
-    merged["margin"]["tiers"].clear()
+    merged["margin"]["kind"] = "portfolio"
+    merged.pop("mark")
     preset("okx")["margin"].clear()
     assert preset("okx") == before
     assert own == {"preset": "okx", "margin": {"kind": "isolated"}}

@@ -26,7 +26,7 @@ from sim.schema import (
 )
 from sim.schema.base import Model
 from sim.schema.introspect import key_names
-from sim.schema.json_schema import json_schema_text
+from sim.schema.json_schema import experiment_schema, json_schema_text, scorecard_schema
 from tests.schema.base import GOOD, write_book
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -59,7 +59,9 @@ def test_written_schema_is_the_models(tmp_path: Path) -> None:
 
 def test_schema_describes_every_key() -> None:
     """Every block and key of the models is in the schema, under the name a file uses."""
-    definitions = {**json_schema()["$defs"], "Scenario": json_schema()}
+    scenario, experiment = json_schema(), experiment_schema()
+    definitions = {**experiment["$defs"], **scenario["$defs"]}
+    definitions |= {"Scenario": scenario, "Experiment": experiment, "Scorecard": scorecard_schema()}
     for model in models():
         if model.__name__.startswith("_") or model.__module__ == PresetNotes.__module__:
             continue  # what a preset says about itself is no part of a scenario

@@ -102,6 +102,8 @@ def preset(name: str) -> dict[str, Any]:
 def preset_rules(name: str) -> dict[str, Any]:
     """Return the venue keys of a preset, without its ``meta`` and ``figures`` blocks.
 
+    It is shared by everybody who asks and must not be changed.
+
     Raises
     ------
     pydantic.ValidationError
@@ -111,10 +113,12 @@ def preset_rules(name: str) -> dict[str, Any]:
         choices = _choices(name)
         hint = nearest(name, choices)
         refuse("venue", [Finding(("preset",), show(name), ", ".join(choices), hint)])
-    rules = preset(name)
-    for block in NOT_RULES:
-        rules.pop(block, None)
-    return rules
+    return _rules(_file_of(name) or name)
+
+
+@cache
+def _rules(file: str) -> dict[str, Any]:
+    return {key: value for key, value in _read(file).items() if key not in NOT_RULES}
 
 
 def merge_preset(venue: Any) -> Any:
@@ -122,14 +126,16 @@ def merge_preset(venue: Any) -> Any:
 
     The venue's keys win; mappings are merged, lists replaced. Where the venue states another
     `kind` of mark or liquidation, the preset's is dropped as a whole. A venue that states a
-    `maintenance_rate` but no `tiers` drops the preset's tiers, which would shadow it.
+    `maintenance_rate` but no `tiers` drops the preset's tiers, which would shadow it. Lists of
+    the preset are shared, see `preset_rules`.
     """
     if not isinstance(venue, dict) or not isinstance(venue.get("preset"), str):
         return venue
     rules = preset_rules(venue["preset"])
     own = venue.get("margin")
     if isinstance(own, dict) and own.get("maintenance_rate") is not None and "tiers" not in own:
-        rules.get("margin", {}).pop("tiers", None)
+        margin = {key: rule for key, rule in rules.get("margin", {}).items() if key != "tiers"}
+        rules = {**rules, "margin": margin}
     merged: dict[str, Any] = _merge(rules, venue, keep_kind="margin")
     return merged
 
