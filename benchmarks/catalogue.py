@@ -34,6 +34,7 @@ class Sizes:
     sweep: tuple[int, int, int]
     many: int
     rows: tuple[int, int]
+    recorded: tuple[str, int]
 
 
 FULL = Sizes(
@@ -55,6 +56,7 @@ FULL = Sizes(
     sweep=(10_000, 1_800, 40),
     many=100,
     rows=(1_000, 50_000),
+    recorded=("october-2025", 5),
 )
 """The sizes of the targets."""
 
@@ -77,6 +79,7 @@ QUICK = Sizes(
     sweep=(200, 60, 6),
     many=6,
     rows=(100, 2_000),
+    recorded=("two-venues", 1),
 )
 """Small sizes, to see that everything works."""
 
@@ -245,6 +248,17 @@ def b11(sizes: Sizes) -> tuple[list[Figure], Details]:
     return figures, {"few": few, "many": many}
 
 
+def b12(sizes: Sizes) -> tuple[list[Figure], Details]:
+    """What recording who broke adds to a run."""
+    scenario, times = sizes.recorded
+    done = run_job("recording", scenario=scenario, times=times)
+    figures = [
+        Figure("b12", "recording / rest of the run", done["share"], "1", 0.10),
+        Figure("b12", "breaks", done["breaks"], "breaks"),
+    ]
+    return figures, done
+
+
 def floor(sizes: Sizes) -> tuple[list[Figure], Details]:
     """The least that a revaluation costs: the bytes it moves."""
     done = run_job("floor", accounts=sizes.million, times=sizes.times)
@@ -261,6 +275,7 @@ def floor(sizes: Sizes) -> tuple[list[Figure], Details]:
 
 BENCHMARKS: dict[str, Benchmark] = {
     "b1": b1, "b2": b2, "b3": b3, "b4": b4, "b5": b5, "b6": b6, "b7": b7, "b8": b8,
-    "b9": b9, "b10": b10, "b11": b11, "floor": floor,
+    "b9": b9, "b10": b10, "b11": b11, "b12": b12,
+    "floor": floor,
 }  # fmt: skip
 """All benchmarks by name, in the order in which they run."""

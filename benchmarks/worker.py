@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import building, contagion, contest, running, sweeping, worst
+from benchmarks import building, contagion, contest, recording, running, sweeping, worst
 
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "run": running.run,
@@ -24,6 +24,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "overhead": sweeping.overhead,
     "many": sweeping.many,
     "parent": sweeping.parent,
+    "recording": recording.recording,
 }
 """Jobs by name."""
 
