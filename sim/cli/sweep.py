@@ -138,7 +138,7 @@ def _gate(text: str | None, plan: Plan) -> Condition | None:
 
     columns = [*(metric.name for metric in plan.experiment.metrics), *columns_of(plan)]
     try:
-        return parse_gate(text, columns)
+        return parse_gate(text, columns, plan.experiment.replications)
     except ExpressionError as error:
         raise typer.BadParameter(str(error), param_hint="--fail-if") from None
 
@@ -199,10 +199,17 @@ def _rows(result: SweepResult, cells: Any) -> Iterator[list[str]]:
         line = [str(row["cell"]), *(_cell(row[name]) for name in result.factors)]
         line.append(f"{row['runs']:,}")
         for name in result.metrics:
-            value, half = row[name], row[f"{name} ±"]
+            value, half = _whole(row[name]), row[f"{name} ±"]
             known = half is not None and half == half
             line.append(f"{amount(value)} ± {amount(half)}" if known else amount(value))
         yield line
+
+
+def _whole(value: object) -> object:
+    """Return a whole number as one, so that it is shown without decimals."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value
 
 
 def _cell(value: object) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sim.core.expression import Condition, parse_condition
 from sim.core.figures import UnknownNameError, unknown_name
-from sim.core.grammar import RUNS
+from sim.core.grammar import RUNS, Statistic
 from sim.core.lexer import ExpressionError
-from sim.experiments.statistics import STATISTICS, statistic
+from sim.experiments.statistics import LEVEL, STATISTICS, estimator, statistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Verdict:
     unanswered: tuple[tuple[int, str], ...]
 
 
-def parse_gate(text: str, columns: Sequence[str]) -> Condition:
+def parse_gate(text: str, columns: Sequence[str], replications: int | None = None) -> Condition:
     """Read a condition on the runs of a cell.
 
     Parameters
@@ -43,13 +43,26 @@ def parse_gate(text: str, columns: Sequence[str]) -> Condition:
         ``share(half > 0.5) >= 10%``.
     columns : sequence of str
         Metrics and factors there are.
+    replications : int, optional
+        Runs that each cell will have.
 
     Raises
     ------
     ExpressionError
-        If it cannot be read, or names a column that is not there.
+        If it cannot be read, names a column that is not there, or takes more runs than there
+        will be.
     """
-    gate = parse_condition(text, statistic, STATISTICS)
+
+    def known(name: str) -> Statistic | None:
+        found = estimator(name)
+        needed = 1 if found is None else found[1](LEVEL)
+        if replications is not None and needed > replications:
+            raise ExpressionError(
+                f"{name} takes {needed:,} runs of a cell; replications are {replications:,}"
+            )
+        return statistic(name)
+
+    gate = parse_condition(text, known, STATISTICS)
     for path in gate.names:
         name = ".".join(path)
         if name not in columns:

@@ -82,9 +82,17 @@ def test_a_breached_gate_is_exit_code_4(place: Path) -> None:
 
 
 def test_a_gate_without_an_answer_is_exit_code_1(place: Path) -> None:
-    found = again(place, "--fail-if", "p99(shortfall) > 1e9")
+    found = again(place, "--fail-if", "1 / mean(0 * shortfall) > 1")
     assert found.exit_code == 1
-    assert "no answer in cell 0: the 0.99 quantile needs 368 runs, found 2" in found.stderr
+    assert "--fail-if has no answer in cell 0: " in found.stderr
+
+
+def test_a_gate_that_takes_more_runs_than_there_will_be_is_told_at_once(tmp_path: Path) -> None:
+    gate = "p99(shortfall) > 1e9"
+    found = invoke("sweep", write(tmp_path), "--out", tmp_path / "out", "--fail-if", gate)
+    assert found.exit_code == 2
+    assert "p99 takes 368 runs of a cell; replications are 1" in " ".join(found.stderr.split())
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("gate", ["sold > 1", "mean(sould) > 1", "mean(sold)", ">"])
