@@ -71,6 +71,7 @@ def test_losses_are_exact(folder, monkeypatch, sweeps, world):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @examples(max_examples=500)
 @given(world=ANY)
 def test_losses_are_exact_in_many_worlds(folder, monkeypatch, sweeps, world):
