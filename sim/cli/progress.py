@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from sim.cli.console import say
 
+Watch = Callable[[int, int, int], None]
+"""Called with the runs finished, the runs expected and the runs that failed."""
+
 Report = Callable[[int, int], None]
 """Called with what is done and what there is in all, such as ticks."""
 
@@ -57,6 +60,19 @@ def counting(label: str, line: str, unit: str, *, quiet: bool) -> Iterator[Count
     else:
         with _bar(label, unit) as report:
             yield report
+
+
+@contextmanager
+def watching(label: str, line: str, done: list[int], *, quiet: bool) -> Iterator[Watch]:
+    """Yield what is told of every finished run of an experiment; `done` [1] keeps how many."""
+    with counting(label, line, "runs", quiet=quiet) as report:
+
+        def watch(finished: int, expected: int, failed: int) -> None:
+            done[0] = finished
+            if report is not None:
+                report(finished, expected, f"{failed:,} failed" if failed else "")
+
+        yield watch
 
 
 @contextmanager

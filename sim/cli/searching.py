@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -77,6 +76,7 @@ def run_search(
     """
     from sim.cli.bundled import find_experiment, find_scenario
     from sim.cli.console import say
+    from sim.cli.progress import watching
     from sim.experiments.cluster import dask_executor
 
     values = pairs(asked.overrides or (), "--set", SET_EXAMPLE)
@@ -91,7 +91,8 @@ def run_search(
 
     done = [0]
     try:
-        with _watching(plan.experiment.name, done, quiet=asked.quiet) as watch:
+        name = plan.experiment.name
+        with watching(name, f"searching {name}", done, quiet=asked.quiet) as watch:
             if dask is None:
                 return run(workers, None, watch)
             with dask_executor(dask) as (executor, cores):
@@ -100,21 +101,6 @@ def run_search(
         folder = out / plan.experiment.name
         say(f"interrupted; {done[0]:,} runs are kept in {folder}, the same command goes on")
         raise typer.Exit(INTERRUPTED) from None
-
-
-@contextmanager
-def _watching(name: str, done: list[int], *, quiet: bool) -> Iterator[Watch]:
-    """Yield what is told of every finished run: it counts, and shows a bar on a terminal."""
-    from sim.cli.progress import counting
-
-    with counting(name, f"searching {name}", "runs", quiet=quiet) as report:
-
-        def watch(finished: int, expected: int, failed: int) -> None:
-            done[0] = finished
-            if report is not None:
-                report(finished, expected, f"{failed:,} failed" if failed else "")
-
-        yield watch
 
 
 def show_result(

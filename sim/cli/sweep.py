@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from sim.core.expression import Condition
     from sim.experiments.gate import Verdict
     from sim.experiments.plan import Plan
-    from sim.experiments.sweep import SweepResult, Watch
+    from sim.experiments.sweep import SweepResult
 
 ExperimentFile = Annotated[
     str,
@@ -85,12 +84,15 @@ def run_plan(
 ) -> SweepResult:
     """Run what is missing of a plan, here or on a cluster; Ctrl-C keeps what is finished."""
     from sim.cli.console import say
+    from sim.cli.progress import watching
     from sim.experiments.cluster import dask_executor
     from sim.experiments.sweep import sweep as run_sweep
 
     done = [0]
+    size = f"{count(len(plan.cells), 'cell')}, {count(plan.runs, 'run')}"
+    line = f"running {plan.experiment.name}: {size}"
     try:
-        with _watching(plan, done, quiet=quiet) as watch:
+        with watching(plan.experiment.name, line, done, quiet=quiet) as watch:
             if dask is None:
                 return run_sweep(
                     plan, out=out, workers=workers, watch=watch, retry_failed=retry_failed
@@ -110,23 +112,6 @@ def run_plan(
             f"{out / plan.experiment.name}, the same command goes on"
         )
         raise typer.Exit(INTERRUPTED) from None
-
-
-@contextmanager
-def _watching(plan: Plan, done: list[int], *, quiet: bool) -> Iterator[Watch]:
-    """Yield what is told of every finished run: it counts, and shows a bar on a terminal."""
-    from sim.cli.progress import counting
-
-    size = f"{count(len(plan.cells), 'cell')}, {count(plan.runs, 'run')}"
-    line = f"running {plan.experiment.name}: {size}"
-    with counting(plan.experiment.name, line, "runs", quiet=quiet) as report:
-
-        def watch(finished: int, runs: int, failed: int) -> None:
-            done[0] = finished
-            if report is not None:
-                report(finished, runs, f"{failed:,} failed" if failed else "")
-
-        yield watch
 
 
 def _gate(text: str | None, plan: Plan) -> Condition | None:

@@ -50,8 +50,7 @@ class CauseBook:
         self._calm = np.zeros((0, markets))
         self._forced: list[tuple[PriceMove, float]] = []
         self._keeps, self._dropped = False, 0
-        self._is_forced: list[bool] = []
-        self._forced_rows: list[int] = []
+        self._forced_causes: set[int] = set()
 
     def index(self, cause: str) -> int:
         """Return the number of a cause, opening it at first sight."""
@@ -60,9 +59,8 @@ class CauseBook:
             return known
         self._index[cause] = len(self.names)
         self.names.append(cause)
-        self._is_forced.append(cause.startswith(FORCED))
-        if self._is_forced[-1]:
-            self._forced_rows.append(self._index[cause])
+        if cause.startswith(FORCED):
+            self._forced_causes.add(self._index[cause])
         row = np.zeros((1, self.markets))
         self._log = np.concatenate([self._log, row])
         self._price = np.concatenate([self._price, row])
@@ -79,7 +77,7 @@ class CauseBook:
             self._calm[k, market] += log_move
         else:
             self._cascade[self.tick, generation, market, k] += log_move
-            if self._keeps and self._is_forced[k]:
+            if self._keeps and k in self._forced_causes:
                 self._forced.append(((market, cause, generation, self.tick), move))
 
     def book_all(self, cause: str, log_moves: FloatArray, moves: FloatArray) -> None:
@@ -133,7 +131,7 @@ class CauseBook:
         """
         moves = now.copy()
         moves[: len(then)] -= then
-        for k in self._forced_rows:
+        for k in self._forced_causes:
             if k < len(moves):
                 moves[k] = 0.0
         return moves

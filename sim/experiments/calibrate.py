@@ -19,8 +19,7 @@ from sim.experiments.fit import least
 from sim.experiments.fitting import Fitting
 from sim.experiments.identify import Parameter, parameters_of, ties_of
 from sim.experiments.posterior import Sample
-from sim.experiments.search import Search, Watch, opened
-from sim.experiments.table import read_runs
+from sim.experiments.search import Search, SearchResult, Watch, opened
 from sim.experiments.task import perform as perform_task
 
 if TYPE_CHECKING:
@@ -29,15 +28,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CalibrateResult:
+class CalibrateResult(SearchResult):
     """The parameters that reach the targets best.
 
     Attributes
     ----------
     plan : CalibrationPlan
         The experiment with its targets.
-    folder : Path
-        Its store.
     point : dict
         Best value of each factor.
     loss : float
@@ -53,12 +50,9 @@ class CalibrateResult:
         Every setting of the search: (F,) in the unit cube, and its loss.
     sample : Sample or None
         The parameters that fit.
-    done_before : int
-        Runs that were there already.
     """
 
     plan: CalibrationPlan
-    folder: Path
     point: dict[str, Any]
     loss: float
     means: FloatArray
@@ -67,7 +61,6 @@ class CalibrateResult:
     shares: FloatArray
     tried: tuple[tuple[FloatArray, float], ...]
     sample: Sample | None
-    done_before: int = 0
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -107,11 +100,6 @@ class CalibrateResult:
     def ties(self) -> pd.DataFrame:
         """Rank correlation of each pair of parameters in the sample: ``one, other, r, tied``."""
         return ties_of(self.plan.experiment.factors, self.sample)
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """One row per run that was done: cell, factors, seed, metrics."""
-        return read_runs(self.folder)
 
     @property
     def posterior(self) -> pd.DataFrame:

@@ -19,9 +19,8 @@ from sim.experiments.execute import Perform
 from sim.experiments.objectives import Goal, best_fronts, goal_of, undominated
 from sim.experiments.proposals import signed, try_settings
 from sim.experiments.scores import Finalist, Score, remarks_of
-from sim.experiments.search import Search, SearchPlan, Values, Watch, opened
+from sim.experiments.search import Search, SearchPlan, SearchResult, Values, Watch, opened
 from sim.experiments.search_plan import search_plan
-from sim.experiments.table import read_runs
 from sim.experiments.task import perform as perform_task
 from sim.schema import load_experiment
 
@@ -34,31 +33,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class OptimiseResult:
+class OptimiseResult(SearchResult):
     """The settings that were tried and the best of them.
 
     Attributes
     ----------
-    plan : SearchPlan
-        The experiment.
-    folder : Path
-        Its store.
     goals : tuple of Goal
         What was to be small or large.
     scores : tuple of Score
         Every setting that was tried, in order, on the seeds of the search.
     finalists : tuple of Finalist
         The best of them, judged again on fresh seeds; those that stay undominated first.
-    done_before : int
-        Runs that were there already.
     """
 
-    plan: SearchPlan
-    folder: Path
     goals: tuple[Goal, ...]
     scores: tuple[Score, ...]
     finalists: tuple[Finalist, ...]
-    done_before: int = 0
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -66,16 +56,6 @@ class OptimiseResult:
         import pandas as pd
 
         return pd.DataFrame([finalist.row(self.goals) for finalist in self.finalists])
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """One row per run: cell, factors, seed, metrics."""
-        return read_runs(self.folder)
-
-    @property
-    def factors(self) -> list[str]:
-        """Columns of the factors that vary."""
-        return [f.column for f in self.plan.experiment.factors if len(f.values or ()) != 1]
 
     @property
     def front(self) -> list[Finalist]:
@@ -166,7 +146,9 @@ def optimise(
         scores = try_settings(factors, block, goals, lambda settings: score(settings, range(used)))
         again = range(used, used + fresh)
         finalists = _judge(scores, goals, block, lambda settings: score(settings, again))
-    return OptimiseResult(plan, search.folder, goals, tuple(scores), tuple(finalists), before)
+    return OptimiseResult(
+        plan, search.folder, goals, tuple(scores), tuple(finalists), done_before=before
+    )
 
 
 def prepare_optimise(

@@ -17,8 +17,7 @@ from sim.experiments.asking import load_optuna
 from sim.experiments.execute import Perform
 from sim.experiments.mixes import nearest_mix
 from sim.experiments.reverse_plan import axis_in, block_of, free_factors, prepare_reverse
-from sim.experiments.search import Search, SearchPlan, Values, Watch, opened
-from sim.experiments.table import read_runs
+from sim.experiments.search import Search, SearchPlan, SearchResult, Values, Watch, opened
 from sim.experiments.task import perform as perform_task
 from sim.experiments.threshold import find_threshold
 from sim.experiments.ways import RangeWay, Ray, Way, frame_of
@@ -32,25 +31,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ReverseResult:
+class ReverseResult(SearchResult):
     """Where each condition begins to hold.
 
     Attributes
     ----------
-    plan : SearchPlan
-        The experiment.
-    folder : Path
-        Its store.
     answers : tuple of Answer
         One per condition, in order.
-    done_before : int
-        Runs that were there already.
     """
 
-    plan: SearchPlan
-    folder: Path
     answers: tuple[Answer, ...]
-    done_before: int = 0
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -58,16 +48,6 @@ class ReverseResult:
         import pandas as pd
 
         return pd.DataFrame([answer.row() for answer in self.answers])
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """One row per run that was tried: cell, factors, seed, conditions, metrics."""
-        return read_runs(self.folder)
-
-    @property
-    def factors(self) -> list[str]:
-        """Columns of the factors that vary."""
-        return [f.column for f in self.plan.experiment.factors if len(f.values or ()) != 1]
 
     def figure(self) -> Figure:
         """Return the figure: the share of runs in which each condition holds, along the way."""
@@ -128,7 +108,7 @@ def reverse(
         before = search.finished
         search.expected = before + _expected(plan.experiment)
         answers = tuple(_answer(plan, block, search, asked) for asked in block.asked)
-    return ReverseResult(plan, search.folder, answers, before)
+    return ReverseResult(plan, search.folder, answers, done_before=before)
 
 
 def _expected(experiment: Experiment) -> int:

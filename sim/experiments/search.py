@@ -12,9 +12,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.core.errors import RunError
 from sim.experiments.check import describe
@@ -23,7 +24,11 @@ from sim.experiments.execute import Perform, Work, at_work, number_of_workers
 from sim.experiments.journal import cut, rows_of
 from sim.experiments.plan import Plan
 from sim.experiments.store import Store
+from sim.experiments.table import read_runs
 from sim.experiments.task import Row, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POINTS = "points.jsonl"
 """File of the folder with the settings in the order in which they were asked for."""
@@ -57,6 +62,35 @@ class SearchPlan(Plan):
         for key in ("reverse", "optimise", "calibrate", "design"):
             found["experiment"].pop(key, None)
         return found
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search leaves, whatever it looked for.
+
+    Attributes
+    ----------
+    plan : SearchPlan
+        The experiment.
+    folder : Path
+        Its store.
+    done_before : int
+        Runs that were there already.
+    """
+
+    plan: SearchPlan
+    folder: Path
+    done_before: int = field(default=0, kw_only=True)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row per run that was tried: cell, factors, seed, metrics."""
+        return read_runs(self.folder)
+
+    @property
+    def factors(self) -> list[str]:
+        """Columns of the factors that vary."""
+        return [f.column for f in self.plan.experiment.factors if len(f.values or ()) != 1]
 
 
 class Search:

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.core.arrays import FloatArray
+from sim.report import style
 from sim.report.style import OTHER_COLOUR, SMALL, TINY, Look, house_style, looks, new_figure
-from sim.report.style import save as save_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,7 +237,7 @@ def save(result: SensitivityResult) -> list[Path]:
         written.append(folder / "sensitivity-interactions.csv")
         result.interactions.to_csv(written[1], index=False)
     for metric, name in file_names("sensitivity", result.metrics).items():
-        written += save_figure(result.figure(metric), folder, name)
+        written += style.save(result.figure(metric), folder, name)
     return written
 
 

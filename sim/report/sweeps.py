@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.core.arrays import FloatArray
+from sim.report.drawing import legend
 from sim.report.style import SMALL, house_style, looks, new_figure, sentence
 
 MOST_DOTS = 5_000
@@ -84,8 +85,8 @@ def along(
                 curve.x, curve.mean, yerr=np.maximum(bars, 0.0), capsize=2,
                 color=look.colour, marker=look.marker, label=curve.label or None, zorder=3,
             )  # fmt: skip
-        if len(curves) > 1:
-            ax.legend()
+        handles = ax.get_legend_handles_labels()[0] if len(curves) > 1 else []
+        legend(figure, [ax], handles, own=True)
         if words is not None:
             ax.set_xticks(range(len(words)), words)
             ax.set_xlim(-0.5, len(words) - 0.5)
